@@ -1,0 +1,252 @@
+"""Patterns with * and ?: actions, resources, ARNs and strings (B, C-10, C-18), and the strings that a set of them tells apart.
+
+A pattern is a row of tokens: literal characters, wildcards, and wildcards that stop at a colon. One automaton over the tokens gives
+both answers: ``matches`` runs it on one string; ``classes`` runs several side by side over all strings. Matching is linear in the
+string; there is no backtracking, whatever the pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, NamedTuple
+
+Wild = Literal["*", "?", "*:", "?:"]
+
+
+class Token(NamedTuple):
+    """A literal character (``wild`` is None), or a wildcard: ``*``, ``?``, or ``*:``, ``?:`` which don't match a colon."""
+
+    char: str
+    wild: Wild | None = None
+
+
+STAR: Final = Token("", "*")
+ANY: Final = Token("", "?")
+SEGMENT_STAR: Final = Token("", "*:")
+SEGMENT_ANY: Final = Token("", "?:")
+
+
+class Piece(NamedTuple):
+    """A stretch of policy text: ``literal`` text came out of a variable (or ``${*}``) and has no wildcards (B-11, B-13)."""
+
+    text: str
+    literal: bool = False
+
+
+def tokens(pieces: Iterable[Piece], *, star: Token = STAR, any_one: Token = ANY) -> list[Token]:
+    """The tokens of policy text, ``*`` and ``?`` outside literal pieces as the given wildcards."""
+    row: list[Token] = []
+    for text, literal in pieces:
+        for char in text:
+            if literal or char not in "*?":
+                row.append(Token(char))
+            else:
+                row.append(star if char == "*" else any_one)
+    return row
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A compiled pattern. ``Pattern.glob("a*")`` for plain ones; ``matches(text)`` is anchored at both ends."""
+
+    row: tuple[Token, ...]
+
+    @classmethod
+    def of(cls, row: Iterable[Token]) -> Pattern:
+        kept: list[Token] = []
+        for token in row:
+            if kept and token == kept[-1] and token.wild in ("*", "*:"):
+                continue
+            kept.append(token)
+        return cls(tuple(kept))
+
+    @classmethod
+    def glob(cls, text: str) -> Pattern:
+        """``*`` matches any run of characters, ``?`` exactly one, everything else itself (B-01, C-10)."""
+        return cls.of(tokens([Piece(text)]))
+
+    @cached_property
+    def literal(self) -> str | None:
+        """The one string that matches, where there are no wildcards."""
+        if any(t.wild for t in self.row):
+            return None
+        return "".join(t.char for t in self.row)
+
+    @cached_property
+    def _prefix(self) -> str | None:
+        if self.row and self.row[-1] == STAR and not any(t.wild for t in self.row[:-1]):
+            return "".join(t.char for t in self.row[:-1])
+        return None
+
+    @cached_property
+    def _steps(self) -> Automaton:
+        return Automaton(self.row)
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole of ``text`` matches."""
+        if self.literal is not None:
+            return text == self.literal
+        if self._prefix is not None:
+            return text.startswith(self._prefix)
+        machine = self._steps
+        state = machine.start
+        for char in text:
+            state = machine.step(state, char)
+            if not state:
+                return False
+        return bool(state & machine.accept)
+
+
+class Automaton:
+    """The states of one pattern as bits: bit i is set when the first i tokens have been matched."""
+
+    def __init__(self, row: Sequence[Token]) -> None:
+        advance: dict[str, int] = {}
+        any_char = any_but_colon = stay = stay_but_colon = 0
+        for i, token in enumerate(row):
+            bit = 1 << i
+            if token.wild is None:
+                advance[token.char] = advance.get(token.char, 0) | bit
+            elif token.wild == "?":
+                any_char |= bit
+            elif token.wild == "?:":
+                any_but_colon |= bit
+            elif token.wild == "*":
+                stay |= bit
+            else:
+                stay_but_colon |= bit
+        self._free = stay | stay_but_colon
+        self._advance = {c: m | any_char | (0 if c == ":" else any_but_colon) for c, m in advance.items()}
+        self._advance.setdefault(":", any_char)
+        self._advance_else = any_char | any_but_colon
+        self._stay_colon = stay
+        self._stay_else = stay | stay_but_colon
+        self.accept = 1 << len(row)
+        self.start = self._close(1)
+        self.alphabet = frozenset(self._advance)
+
+    def _close(self, state: int) -> int:
+        """Skip over stars, which may match nothing."""
+        while True:
+            wider = state | ((state & self._free) << 1)
+            if wider == state:
+                return state
+            state = wider
+
+    def step(self, state: int, char: str) -> int:
+        """The states after one more character; 0 when nothing can match any more."""
+        moved = (state & self._advance.get(char, self._advance_else)) << 1
+        stayed = state & (self._stay_colon if char == ":" else self._stay_else)
+        return self._close(moved | stayed)
+
+
+class StringClass(NamedTuple):
+    """A set of strings that the patterns can't tell apart: one of them, and which patterns match it (bit i: pattern i)."""
+
+    witness: str
+    matched: int
+
+
+class TooManyClasses(Exception):
+    """The patterns tell more strings apart than the limit allows."""
+
+
+_OUTSIDE_START = 0x7A  # "z" first, then on: a letter reads better in a witness than a control character
+
+
+def classes(patterns: Sequence[Pattern], *, limit: int = 4096) -> list[StringClass]:
+    """All non-empty classes of strings that ``patterns`` tell apart, each with its shortest witness; they cover every string.
+
+    The empty string is included. Raises ``TooManyClasses`` when the joint automaton has more than ``limit`` states: the
+    caller then has to say "unknown", never guess.
+
+    >>> sorted((c.witness, c.matched) for c in classes([Pattern.glob("a*"), Pattern.glob("ab")]))
+    [('', 0), ('a', 1), ('ab', 3)]
+    """
+    literals = {p.literal for p in patterns}
+    if None not in literals:
+        return _literal_classes(patterns)
+    machines = [p._steps for p in patterns]
+    alphabet = set().union(*(m.alphabet for m in machines)) if machines else set()
+    outside = next(chr(c) for c in [*range(_OUTSIDE_START, 0x60, -1), *range(0x30, 0x10FFFF)] if chr(c) not in alphabet)
+    letters = sorted(alphabet, key=lambda c: (not c.isalnum(), c)) + [outside]
+    first = tuple(m.start for m in machines)
+    seen = {first: ""}
+    queue = [first]
+    found: dict[int, str] = {}
+    for states in queue:
+        text = seen[states]
+        mask = sum(1 << i for i, (m, s) in enumerate(zip(machines, states, strict=True)) if s & m.accept)
+        found.setdefault(mask, text)
+        for letter in letters:
+            following = tuple(m.step(s, letter) for m, s in zip(machines, states, strict=True))
+            if following not in seen:
+                if len(seen) >= limit:
+                    raise TooManyClasses
+                seen[following] = text + letter
+                queue.append(following)
+    return [StringClass(text, mask) for mask, text in found.items()]
+
+
+def _literal_classes(patterns: Sequence[Pattern]) -> list[StringClass]:
+    """Strings without wildcards: each is a class of its own, and all others are one more. No automaton needed."""
+    masks: dict[str, int] = {}
+    for i, pattern in enumerate(patterns):
+        assert pattern.literal is not None
+        masks[pattern.literal] = masks.get(pattern.literal, 0) | 1 << i
+    other = ""
+    while other in masks:
+        other += "z"
+    return [StringClass(other, 0), *(StringClass(t, m) for t, m in masks.items())]
+
+
+def action_pattern(text: str) -> Pattern:
+    """B-01: anchored, prefix and name case-insensitive: compare with a lower-cased action."""
+    return Pattern.glob(text.lower())
+
+
+def split_arn(text: str) -> list[str]:
+    """The up to six components of an ARN: five colons split, the sixth component may hold more."""
+    return text.split(":", 5)
+
+
+def resource_pattern(pieces: Sequence[Piece], *, pad: bool = True) -> Pattern:
+    """B-03, B-04: a Resource entry. Wildcards stop at a colon in the first five components, but for a ``*`` that ends its component.
+
+    ``pad``: fewer than six components are filled up with ``*`` (identity, boundary and session policies).
+    """
+    row = tokens(pieces)
+    if row == [STAR]:
+        return Pattern.of(row)
+    colons = [i for i, t in enumerate(row) if t == Token(":")][:5]
+    if pad and len(colons) < 5 and colons:
+        for _ in range(5 - len(colons)):
+            colons.append(len(row))
+            row += [Token(":"), STAR]
+    ends = set(colons)
+    last_colon = colons[4] if len(colons) == 5 else len(row)
+    result: list[Token] = []
+    for i, token in enumerate(row):
+        if i < last_colon and token == ANY:
+            token = SEGMENT_ANY
+        elif i < last_colon and token == STAR and i + 1 not in ends and i + 1 != len(row):
+            token = SEGMENT_STAR
+        result.append(token)
+    return Pattern.of(result)
+
+
+def arn_pattern(pieces: Sequence[Piece]) -> Pattern | None:
+    """C-18: an ARN in a condition: six components compared apart, no wildcard of the first five matches a colon.
+
+    None when the text has fewer than six components: it is no ARN, and matches nothing.
+    """
+    row = tokens(pieces)
+    colons = [i for i, t in enumerate(row) if t == Token(":")][:5]
+    if len(colons) < 5:
+        return None
+    narrowed = [
+        (SEGMENT_STAR if t == STAR else SEGMENT_ANY if t == ANY else t) if i < colons[4] else t for i, t in enumerate(row)
+    ]
+    return Pattern.of(narrowed)
