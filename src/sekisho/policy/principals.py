@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Literal
 
 CallerKind = Literal["user", "role-session", "federated-user", "root", "service", "federated", "anonymous", "role"]
@@ -43,6 +44,7 @@ class Caller:
 _ARN = re.compile(r"arn:([a-z0-9-]+):(iam|sts)::(\d{12}|aws|cloudfront):(.+)", re.DOTALL)
 
 
+@lru_cache(maxsize=8192)
 def caller(principal: str, *, entity: str = "", unique_id: str = "") -> Caller | None:
     """Read a principal: an ARN of a user, role session, federated user, root or role; a service's host name; ``anonymous``.
 

@@ -1,0 +1,421 @@
+"""One request, one answer: the layers of policies put together as AWS does (rule book D).
+
+The order, for each account that is asked (D.1, D-05)::
+
+    1  any Deny in any layer that applies                                 -> explicit deny
+    2  RCP of the resource's account, SCP of the principal's: a level without an Allow  -> implicit deny
+    3  resource policy (a trust policy for AssumeRole): whom its Allow names, and how directly (D.2)
+    4  identity, boundary, session, endpoint: each set layer without an Allow -> implicit deny, unless 3 bypasses it
+       (same account only; across accounts both sides must allow)
+
+A layer whose documents are not all known may allow or deny: the answer is then worked out both ways, and if they differ it is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sekisho.decision.layers import Layers, layers_of
+from sekisho.decision.outcome import Because, Decision, Miss, Outcome
+from sekisho.decision.request import CredentialKind, Request, derived_context
+from sekisho.estate.model import Estate
+from sekisho.policy import DEFAULT, Policy, Settings
+from sekisho.policy.condition import Context, Value
+from sekisho.policy.matching import ReadyStatement, ready_policy
+from sekisho.policy.principals import Caller, Grant, caller
+
+_ASSUME = frozenset(("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"))
+_TRUST_CALLS = _ASSUME | {"sts:tagsession", "sts:setsourceidentity"}
+
+RCP_SERVICES = frozenset(("sts", "s3", "kms", "sqs", "secretsmanager", "signin", "ecr", "aoss", "dynamodb", "logs", "cognito-idp"))
+"""Services whose resources an RCP reaches (D-03 names the first six)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A statement that is about a question's action, resource and caller; ``when`` says whether its conditions hold."""
+
+    layer: str
+    level: int
+    ready: ReadyStatement
+    grant: Grant
+    when: Callable[[Context], bool | None]
+
+
+class Question:
+    """All requests by one caller for one action on one resource: what is left to ask is the context.
+
+    ``allows`` and ``denies`` are the statements of each layer that are about the question; both ``decide`` and ``prove`` start here.
+    """
+
+    def __init__(self, request: Request, layers: Layers, settings: Settings) -> None:
+        self.layers = layers
+        self.settings = settings
+        self.action = request.action
+        self.resource = request.resource
+        self.principal = request.principal
+        self.credentials = request.credentials
+        self.caller = _with_estate_facts(request.caller, layers)
+        self.resource_account = resource_account_of(request)
+        self.same_account = not self.resource_account or self.resource_account == self.caller.account
+        lower = request.action.lower()
+        self._lower = lower
+        self.is_assume = lower in _ASSUME
+        self.needs_trust = lower in _TRUST_CALLS and ":role/" in request.resource
+        self.facts: dict[str, Value] = derived_context(self.caller)
+        if self.resource_account:
+            self.facts["aws:resourceaccount"] = self.resource_account
+        self.facts.update(layers.facts)
+        self.refusal = self._refused_outright()
+        # D-25: GetCallerIdentity can't be denied; GetSessionToken asks no policy when an IAM user calls it.
+        self.always = lower == "sts:getcalleridentity" or (
+            lower == "sts:getsessiontoken" and self.caller.kind == "user" and self.refusal is None
+        )
+        self.allows: dict[tuple[str, int], list[Matched]] = {}
+        self.denies: list[Matched] = []
+        self._collect()
+        self.unknown = {layer: why for layer, why in layers.unknown}
+        varied = [m for group in self.allows.values() for m in group] + self.denies
+        self.may_be_unknown = bool(self.unknown) or any(m.ready.unknown for m in varied)
+        self._companions = [
+            (("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"), "sts:TagSession"),
+            (("sts:sourceidentity",), "sts:SetSourceIdentity"),
+        ]
+        self._companion_questions: dict[str, Question] = {}
+
+    # Collecting -----------------------------------------------------------------------------------------------------
+
+    def layer_policies(self) -> list[tuple[str, int, tuple[Policy, ...]]]:
+        """(layer, level, policies) of every layer that is set and reaches this question."""
+        layers, who = self.layers, self.caller
+        listed: list[tuple[str, int, tuple[Policy, ...]]] = []
+        has_identity = who.kind in ("user", "role-session", "role", "federated-user", "root")
+        if has_identity:
+            listed += [("service_control", i, level) for i, level in enumerate(layers.service_control or ())]
+        if self.resource_control_applies:
+            listed += [("resource_control", i, level) for i, level in enumerate(layers.resource_control or ())]
+        if layers.vpc_endpoint is not None:
+            listed.append(("vpc_endpoint", 0, layers.vpc_endpoint))
+        if has_identity and who.kind != "root":
+            listed.append(("identity", 0, layers.identity))
+            if layers.boundary is not None:
+                listed.append(("boundary", 0, layers.boundary))
+            if layers.session is not None:
+                listed.append(("session", 0, layers.session))
+        listed.append(("resource", 0, layers.resource))
+        return listed
+
+    @property
+    def resource_control_applies(self) -> bool:
+        return self._lower.partition(":")[0] in RCP_SERVICES
+
+    def _collect(self) -> None:
+        for layer, level, policies in self.layer_policies():
+            allows = self.allows.setdefault((layer, level), [])
+            for policy in policies:
+                for ready in ready_policy(policy, self.settings).statements:
+                    if not ready.about_action(self._lower):
+                        continue
+                    if not ready.resource_varies and not ready.about_resource(self.resource, {}):
+                        continue
+                    grant = ready.names(self.caller)
+                    if grant is Grant.NONE:
+                        continue
+                    matched = Matched(layer, level, ready, grant, ready.applies_when(self.resource))
+                    (self.denies if ready.denies else allows).append(matched)
+            # The most direct grant first: the first that holds is then the one that bypasses most.
+            allows.sort(key=lambda m: -m.grant)
+
+    def _refused_outright(self) -> str | None:
+        """D-24: what STS and IAM refuse to a kind of credential whatever the policies say; AWS's text."""
+        kind, lower = self.credentials, self._lower
+        if self.caller.kind == "root" and self.is_assume:
+            return "Roles may not be assumed by root accounts."
+        if lower == "sts:getcalleridentity":
+            return None
+        session_only = ("sts:getsessiontoken", "sts:getfederationtoken")
+        is_sts, is_iam = lower.startswith("sts:"), lower.startswith("iam:")
+        if (kind is CredentialKind.FEDERATED or self.caller.kind == "federated-user") and (is_sts or is_iam):
+            name = self.action.partition(":")[2]
+            return f"Cannot call {name} with session credentials" if is_sts else "The security token included in the request is invalid"
+        if self.caller.kind in ("role-session", "role") and lower in session_only:
+            return f"Cannot call {self.action.partition(':')[2]} with session credentials"
+        if kind in (CredentialKind.SESSION_TOKEN, CredentialKind.CONSOLE) and is_sts and lower in session_only:
+            return f"Cannot call {self.action.partition(':')[2]} with session credentials"
+        if kind is CredentialKind.SESSION_TOKEN and is_sts and not self.is_assume and not lower.startswith(("sts:tag", "sts:setsource")):
+            return f"Cannot call {self.action.partition(':')[2]} with session credentials"
+        return None
+
+    # Answering ------------------------------------------------------------------------------------------------------
+
+    def context(self, given: Context) -> dict[str, Value]:
+        """The request's own keys over those that follow from the principal and the estate."""
+        return {**self.facts, **given}
+
+    def answer(self, request: Request) -> Decision:
+        """The decision for a request of this question."""
+        context = {**self.facts, **request.context}
+        if self.refusal is not None:
+            return Decision(self, request, context, "implicit_deny", "credentials")
+        if self.always:
+            return Decision(self, request, context, "allow", None)
+        outcome, layer = self._known(context) if not self.may_be_unknown else self._both_ways(context)
+        if outcome == "allow" and self.is_assume:
+            companion = self._companion(request, context)
+            if companion is not None:
+                return companion
+        if outcome == "allow" and self._iam_needs_mfa(context):
+            return Decision(self, request, context, "implicit_deny", "credentials")
+        return Decision(self, request, context, outcome, layer)
+
+    def _iam_needs_mfa(self, context: Context) -> bool:
+        """D-24: GetSessionToken sessions call IAM only when they were obtained with MFA."""
+        return (
+            self.credentials is CredentialKind.SESSION_TOKEN
+            and self._lower.startswith("iam:")
+            and context.get("aws:multifactorauthpresent") != "true"
+        )
+
+    def _companion(self, request: Request, context: Context) -> Decision | None:
+        """D-26: tags need sts:TagSession, a source identity sts:SetSourceIdentity, or the whole call fails."""
+        for prefixes, action in self._companions:
+            if not any(key.startswith(prefixes) for key in context):
+                continue
+            question = self._companion_questions.get(action)
+            if question is None:
+                changed = request.replace(action=action)
+                question = self._companion_questions[action] = Question(changed, self.layers, self.settings)
+            answer = question.answer(request.replace(action=action))
+            if not answer.allowed:
+                return answer
+        return None
+
+    def _known(self, context: Context) -> tuple[Outcome, str | None]:
+        """The answer where every document and condition is known."""
+        for matched in self.denies:
+            if matched.when(context):
+                return "explicit_deny", self.named_deny(context)
+        failing = self._first_failing(lambda layer, level: _best(self.allows[layer, level], context))
+        return ("allow", None) if failing is None else ("implicit_deny", failing)
+
+    def named_deny(self, context: Context) -> str:
+        """The layer that AWS's message names when several deny (G-21: only one is named)."""
+        hit = {m.layer for m in self.denies if m.when(context)}
+        return next(layer for layer in _DENY_ORDER if layer in hit)
+
+    def _first_failing(self, grant: Callable[[str, int], Grant]) -> str | None:
+        """The first layer without the Allow that it needs (D.1, D.2, D.3), or None when all have theirs."""
+        who, layers = self.caller, self.layers
+        resource = grant("resource", 0)
+        if self.resource_control_applies:
+            for level in range(len(layers.resource_control or ())):
+                # RCPFullAWSAccess allows at every level and can't be detached (D.1, step 2).
+                grant("resource_control", level)
+        if who.kind in ("anonymous", "service", "federated"):
+            if ("vpc_endpoint", 0) in self.allows and not grant("vpc_endpoint", 0):
+                return "vpc_endpoint"
+            return None if resource else "resource"
+        for level in range(len(layers.service_control or ())):
+            if not grant("service_control", level):
+                return "service_control"
+        if ("vpc_endpoint", 0) in self.allows and not grant("vpc_endpoint", 0):
+            return "vpc_endpoint"
+        direct = resource if self.same_account else Grant.NONE
+        if direct is Grant.DIRECT and who.kind == "user" and self.needs_trust and not self.settings.trust_user_grant_bypasses_boundary:
+            direct = Grant.ROLE  # D-22, the cautious reading
+        if who.kind != "root":
+            if direct < Grant.ROLE and not grant("identity", 0):
+                return "identity"
+            if direct < Grant.DIRECT and ("boundary", 0) in self.allows and not grant("boundary", 0):
+                return "boundary"
+            if direct < Grant.DIRECT and not self._session_allows(grant):
+                return "session"
+        if not resource and (self.needs_trust or not self.same_account):
+            return "resource"
+        return None
+
+    def _session_allows(self, grant: Callable[[str, int], Grant]) -> bool:
+        if ("session", 0) in self.allows:
+            return bool(grant("session", 0))
+        # D-04: GetFederationToken without a session policy has no identity-side permission.
+        return self.caller.kind != "federated-user"
+
+    def _both_ways(self, context: Context) -> tuple[Outcome, str | None]:
+        """The answer where something isn't known: worked out as if it all allowed, and as if it all denied."""
+        sure = [m for m in self.denies if m.when(context) is True]
+        if sure:
+            return "explicit_deny", next(layer for layer in _DENY_ORDER if any(m.layer == layer for m in sure))
+        unsure_deny = bool(self.unknown) or any(m.when(context) is None for m in self.denies)
+
+        def at_best(layer: str, level: int) -> Grant:
+            if layer in self.unknown:
+                return Grant.DIRECT
+            return _best(self.allows[layer, level], context, unsure=True)
+
+        failing_at_best = self._first_failing(at_best)
+        if failing_at_best is not None:
+            return "implicit_deny", failing_at_best
+        failing = self._first_failing(lambda layer, level: _best(self.allows[layer, level], context))
+        if failing is None and not unsure_deny:
+            return "allow", None
+        return "unknown", failing or next(iter(self.unknown), None)
+
+    # Explaining -----------------------------------------------------------------------------------------------------
+
+    def because(self, outcome: Outcome, layer: str | None, context: Context) -> tuple[Because, ...]:
+        """The statements that decided: all Denies that hold, or the Allows of each layer; for an implicit deny the layer alone."""
+        if outcome == "explicit_deny":
+            hit = [m for m in self.denies if m.when(context)]
+            return tuple(_because(m) for m in sorted(hit, key=lambda m: _DENY_ORDER.index(m.layer)))
+        if outcome == "allow":
+            return tuple(_because(m) for group in self.allows.values() for m in group if m.when(context))
+        return (Because(layer),) if layer else ()
+
+    def misses(self, context: Context) -> tuple[Miss, ...]:
+        """Why each Allow of the layers did not match: the element, the key, what it had and what it wanted."""
+        found = []
+        for layer, _, policies in self.layer_policies():
+            for policy in policies:
+                for ready in ready_policy(policy, self.settings).statements:
+                    if not ready.denies:
+                        miss = self._miss(layer, ready, context)
+                        if miss is not None:
+                            found.append(miss)
+        return tuple(found)
+
+    def _miss(self, layer: str, ready: ReadyStatement, context: Context) -> Miss | None:
+        statement = ready.statement
+        if not ready.about_action(self._lower):
+            wanted = statement.actions or statement.not_actions or ()
+            return Miss(layer, ready, "Action" if statement.actions is not None else "NotAction", "", self.action, wanted)
+        if not ready.about_resource(self.resource, context):
+            wanted = statement.resources or statement.not_resources or ()
+            return Miss(layer, ready, "Resource" if statement.resources is not None else "NotResource", "", self.resource, wanted)
+        if ready.names(self.caller) is Grant.NONE:
+            element = statement.principal or statement.not_principal
+            named = (*element.aws, *element.service, *element.federated) if element else ()
+            return Miss(layer, ready, "Principal" if statement.principal else "NotPrincipal", "", self.principal, named)
+        for condition in ready.conditions:
+            if condition.test(context) is not True:
+                had = context.get(condition.key)
+                return Miss(layer, ready, "Condition", f"{condition.condition.operator} {condition.condition.key}", had, condition.condition.values)
+        return None
+
+    def message(self, outcome: Outcome, layer: str | None, context: Context) -> str:
+        """AWS's own denial text (G-20, G-21); empty on allow."""
+        if outcome == "allow":
+            return ""
+        if layer == "credentials" and self.refusal is not None:
+            return self.refusal
+        if layer == "credentials":
+            return "The security token included in the request is invalid"
+        text = f"User: {self.principal} is not authorized to perform: {self.action}"
+        if self.resource != "*":
+            text += f" on resource: {self.resource}"
+        if not self.same_account or self.caller.kind in ("anonymous", "service", "federated") or outcome == "unknown" or layer is None:
+            return text
+        name = _MESSAGE_NAME[layer]
+        if layer == "resource" and self.needs_trust:
+            name = "role trust policy"
+        if outcome == "implicit_deny":
+            return f"{text} because no {name} allows the {self.action} action"
+        article = "the" if name == "role trust policy" else "an" if name[0] in "aeiou" else "a"
+        text += f" with an explicit deny in {article} {name}"
+        arn = next((m.ready.policy.arn for m in self.denies if m.layer == layer and m.when(context)), None)
+        if arn and self.settings.denial_names_policy_arn and layer not in ("resource", "vpc_endpoint"):
+            text += f": {arn}"
+        return text
+
+
+_DENY_ORDER = ("service_control", "resource_control", "vpc_endpoint", "identity", "boundary", "session", "resource")
+_MESSAGE_NAME: Mapping[str, str] = {
+    "identity": "identity-based policy", "boundary": "permissions boundary", "session": "session policy",
+    "resource": "resource-based policy", "service_control": "service control policy",
+    "resource_control": "resource control policy", "vpc_endpoint": "VPC endpoint policy",
+}  # fmt: skip
+
+
+def _best(allows: list[Matched], context: Context, *, unsure: bool = False) -> Grant:
+    """The most direct grant among the Allows whose conditions hold; they come sorted by it."""
+    for matched in allows:
+        holds = matched.when(context)
+        if holds or (unsure and holds is None):
+            return matched.grant
+    return Grant.NONE
+
+
+def _because(matched: Matched) -> Because:
+    ready = matched.ready
+    policy, statement = ready.policy, ready.statement
+    return Because(matched.layer, policy.name, statement.index, statement.sid or None, policy, statement)
+
+
+def _with_estate_facts(who: Caller, layers: Layers) -> Caller:
+    if not layers.role and not layers.unique_id:
+        return who
+    entity = layers.role if who.session or who.kind == "role" else ""
+    return caller(who.arn, entity=entity, unique_id=layers.unique_id or who.unique_id) or who
+
+
+def resource_account_of(request: Request) -> str:
+    """The account that owns the resource: as given, else from its ARN; empty where neither tells (then the caller's own)."""
+    if request.resource_account:
+        return request.resource_account
+    parts = request.resource.split(":", 5)
+    return parts[4] if len(parts) == 6 and parts[4].isdigit() else ""
+
+
+class Authorizer:
+    """Decides requests against one estate, or one set of layers, and keeps what it has worked out.
+
+    >>> Authorizer(Estate()).decide(Request("arn:aws:iam::111122223333:user/a", "sts:GetCallerIdentity")).allowed
+    True
+    """
+
+    _MOST_KEPT = 100_000
+
+    def __init__(self, policies: Estate | Layers, settings: Settings = DEFAULT) -> None:
+        self.policies = policies
+        self.settings = settings
+        self._questions: dict[tuple[object, ...], Question] = {}
+        self._decisions: dict[Request, Decision] = {}
+
+    def decide(self, request: Request) -> Decision:
+        """The decision, from memory when the same request was asked before."""
+        decision = self._decisions.get(request)
+        if decision is None:
+            decision = self.decide_anew(request)
+            if len(self._decisions) >= self._MOST_KEPT:
+                self._decisions.clear()
+            self._decisions[request] = decision
+        return decision
+
+    def decide_anew(self, request: Request) -> Decision:
+        """The decision, worked out from the policies; nothing is remembered of the context."""
+        question = self._questions.get(request.question)
+        if question is None:
+            question = self.question(request)
+        return question.answer(request)
+
+    def question(self, request: Request) -> Question:
+        """What the policies say about a request's caller, action and resource, whatever its context."""
+        found = self._questions.get(request.question)
+        if found is None:
+            if len(self._questions) >= self._MOST_KEPT:
+                self._questions.clear()
+            found = self._questions[request.question] = Question(request, self._layers(request), self.settings)
+        return found
+
+    def _layers(self, request: Request) -> Layers:
+        if isinstance(self.policies, Layers):
+            return self.policies
+        return layers_of(self.policies, request, resource_account_of(request) or request.caller.account)
+
+
+def decide(request: Request, policies: Estate | Layers, settings: Settings = DEFAULT) -> Decision:
+    """Decide one request against an estate or explicit layers of policies.
+
+    Asked often with the same policies, an ``Authorizer`` is faster: it compiles them once.
+    """
+    return Authorizer(policies, settings).decide_anew(request)

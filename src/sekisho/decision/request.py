@@ -1,0 +1,252 @@
+"""A request to AWS as policies see it: who asks for what, and the context that each kind of credential brings (rule book E)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from sekisho.errors import InputError
+from sekisho.policy import Policy
+from sekisho.policy.condition import Context, Value, normal_value
+from sekisho.policy.operators import Unreadable, moment
+from sekisho.policy.principals import Caller, caller
+
+
+class CredentialKind(Enum):
+    """The columns of table E: what a request is signed with."""
+
+    CONSOLE = "console"
+    """A console session of an IAM user."""
+    KEY = "key"
+    """A long-term access key of an IAM user."""
+    SESSION_TOKEN = "session-token"
+    """Temporary keys from GetSessionToken."""
+    ROLE_SESSION = "role-session"
+    FEDERATED = "federated"
+    """Temporary keys from GetFederationToken."""
+    ROOT = "root"
+
+
+class Request:
+    """One request, immutable. ``context`` maps condition keys (any letter case) to a text, number, boolean, or a list for many values.
+
+    ``principal``: the ARN of a user, role session, federated user or root, a service's host name, or ``anonymous``.
+    ``credentials`` refines what STS and IAM let such credentials do at all (D-24, D-25); None: only what the principal tells.
+    ``session_policies`` are those passed when the session was made (D-04); None: none were passed.
+    ``role`` is the ARN with path of a session's role, where it isn't ``role/NAME``.
+    Raises InputError for a principal or a context value of no known form.
+
+    >>> Request("arn:aws:iam::111122223333:user/alice", "sts:AssumeRole", "*", {"aws:SourceIp": "203.0.113.10"}).action
+    'sts:AssumeRole'
+    """
+
+    __slots__ = (
+        "_hash", "action", "caller", "context", "credentials", "principal", "question", "resource", "resource_account",
+        "session_policies",
+    )  # fmt: skip
+
+    principal: str
+    action: str
+    resource: str
+    context: Context
+    resource_account: str | None
+    credentials: CredentialKind | None
+    session_policies: tuple[Policy, ...] | None
+    caller: Caller
+    question: tuple[object, ...]
+    """What the answer depends on besides the context; equal for requests that differ in context alone."""
+    _hash: int | None
+
+    def __init__(
+        self,
+        principal: str,
+        action: str,
+        resource: str = "*",
+        context: Mapping[str, Any] | None = None,
+        *,
+        resource_account: str | None = None,
+        credentials: CredentialKind | None = None,
+        session_policies: tuple[Policy, ...] | None = None,
+        role: str = "",
+    ) -> None:
+        found: dict[str, Value] = {}
+        if context:
+            for key, value in context.items():
+                if value.__class__ is str:
+                    found[key.lower()] = value
+                    continue
+                try:
+                    normal = normal_value(value)
+                except TypeError as error:
+                    raise InputError(f"context key {key}: {value!r} can't be a value", expected=str(error)) from None
+                if normal is not None:
+                    found[key.lower()] = normal
+        if "aws:currenttime" in found or "aws:epochtime" in found:
+            _one_clock(found)
+        arn = found.get("aws:principalarn")
+        who = _caller(principal, role or (arn if isinstance(arn, str) else ""), found)
+        put = object.__setattr__
+        put(self, "principal", principal)
+        put(self, "action", action)
+        put(self, "resource", resource)
+        put(self, "context", found)
+        put(self, "resource_account", resource_account)
+        put(self, "credentials", credentials)
+        put(self, "session_policies", session_policies)
+        put(self, "caller", who)
+        put(self, "question", (who, action, resource, resource_account, credentials, session_policies))
+        put(self, "_hash", None)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Request doesn't change: {name}")
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            value = hash((self.principal, self.action, self.resource, frozenset(self.context.items())))
+            object.__setattr__(self, "_hash", value)
+            return value
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Request) and self.question == other.question and self.context == other.context
+
+    def __repr__(self) -> str:
+        return f"Request({self.principal!r}, {self.action!r}, {self.resource!r}, {dict(self.context)!r})"
+
+    def replace(self, **changes: Any) -> Request:
+        """The same request with some parts changed; ``context`` replaces the whole context."""
+        parts: dict[str, Any] = {
+            "principal": self.principal, "action": self.action, "resource": self.resource, "context": self.context,
+            "resource_account": self.resource_account, "credentials": self.credentials,
+            "session_policies": self.session_policies, "role": self.caller.entity if self.caller.session else "",
+        }  # fmt: skip
+        parts.update(changes)
+        return Request(**parts)
+
+    def with_context(self, changes: Mapping[str, Any]) -> Request:
+        """The same request with some context keys set; a key whose value is None is taken away."""
+        return self.replace(context={**self.context, **{k.lower(): v for k, v in changes.items()}})
+
+
+def _caller(principal: str, entity: str, context: Context) -> Caller:
+    userid = context.get("aws:userid")
+    unique = userid.partition(":")[0] if isinstance(userid, str) else ""
+    who = caller(principal, entity=entity if ":assumed-role/" in principal or ":federated-user/" in principal else "", unique_id=unique)
+    if who is None:
+        raise InputError(
+            f"{principal!r} is no principal",
+            expected="the ARN of a user, role, role session, federated user or root, a service such as ec2.amazonaws.com, or anonymous",
+        )
+    return who
+
+
+def _one_clock(context: dict[str, Value]) -> None:
+    """C-36: aws:CurrentTime and aws:EpochTime are one clock; whichever is given gives the other."""
+    known, missing = ("aws:currenttime", "aws:epochtime") if "aws:currenttime" in context else ("aws:epochtime", "aws:currenttime")
+    value = context[known]
+    if missing in context or not isinstance(value, str):
+        return
+    try:
+        context[missing] = str(moment(value))
+    except Unreadable:
+        context[missing] = value
+
+
+def derived_context(who: Caller) -> dict[str, Value]:
+    """The keys that AWS always derives from the principal (E-01, E-03, table E), without what only an estate knows."""
+    keys: dict[str, Value] = {
+        "aws:viaawsservice": "false",
+        "aws:securetransport": "true",
+        "aws:principalisawsservice": "true" if who.kind == "service" else "false",
+    }
+    kinds = {
+        "user": "User", "role-session": "AssumedRole", "role": "AssumedRole", "root": "Account",
+        "federated-user": "FederatedUser", "anonymous": "Anonymous", "federated": "Anonymous",
+    }  # fmt: skip
+    if who.kind in kinds:
+        keys["aws:principaltype"] = kinds[who.kind]
+    if who.kind == "anonymous":
+        keys["aws:principalaccount"] = "anonymous"
+        del keys["aws:principalisawsservice"]
+        return keys
+    if who.kind == "service":
+        keys["aws:principalservicename"] = who.arn
+        return keys
+    if who.account:
+        keys["aws:principalaccount"] = who.account
+    if who.kind == "user":
+        keys["aws:principalarn"] = who.arn
+        keys["aws:username"] = who.name
+        if who.unique_id:
+            keys["aws:userid"] = who.unique_id
+    elif who.kind in ("role-session", "role"):
+        keys["aws:principalarn"] = who.entity
+        if who.unique_id and who.session:
+            keys["aws:userid"] = f"{who.unique_id}:{who.session}"
+    elif who.kind == "root":
+        keys["aws:principalarn"] = who.arn
+        keys["aws:userid"] = who.account
+    elif who.kind == "federated-user":
+        keys["aws:principalarn"] = who.arn
+        keys["aws:userid"] = f"{who.account}:{who.name}"
+    return keys
+
+
+def request_context(
+    kind: CredentialKind,
+    *,
+    source_ip: str | None = None,
+    source_vpc: str | None = None,
+    source_vpce: str | None = None,
+    vpc_source_ip: str | None = None,
+    mfa: bool | None = None,
+    mfa_age_s: int | None = None,
+    issued: datetime | None = None,
+    now: datetime | None = None,
+    via_aws_service: bool = False,
+    region: str | None = None,
+    user_agent: str | None = None,
+) -> dict[str, str]:
+    """The context that a request carries by kind of credential (table E); times in UTC, ages in seconds.
+
+    ``mfa``: whether the credentials themselves carry MFA. A long-term key has no MFA keys at all, whatever is passed.
+    Either ``source_ip`` or the VPC keys, never both (E-02).
+
+    >>> request_context(CredentialKind.KEY, source_ip="203.0.113.5")
+    {'aws:ViaAWSService': 'false', 'aws:SecureTransport': 'true', 'aws:SourceIp': '203.0.113.5'}
+    """
+    context = {"aws:ViaAWSService": "true" if via_aws_service else "false", "aws:SecureTransport": "true"}
+    if source_vpc is None and source_vpce is None:
+        if source_ip is not None:
+            context["aws:SourceIp"] = source_ip
+    else:
+        for key, value in (("aws:SourceVpc", source_vpc), ("aws:SourceVpce", source_vpce), ("aws:VpcSourceIp", vpc_source_ip)):
+            if value is not None:
+                context[key] = value
+    if kind not in (CredentialKind.KEY, CredentialKind.FEDERATED, CredentialKind.ROOT):
+        context["aws:MultiFactorAuthPresent"] = "true" if mfa else "false"
+        if mfa and mfa_age_s is not None:
+            context["aws:MultiFactorAuthAge"] = str(mfa_age_s)
+    if issued is not None and kind not in (CredentialKind.KEY, CredentialKind.ROOT):
+        context["aws:TokenIssueTime"] = _iso(issued)
+    if now is not None:
+        context["aws:CurrentTime"] = _iso(now)
+        context["aws:EpochTime"] = str(int(now.timestamp()))
+    if region is not None:
+        context["aws:RequestedRegion"] = region
+    if user_agent is not None:
+        context["aws:UserAgent"] = user_agent
+    return context
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def tag_context(prefix: str, tags: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Tags as context keys: ``tag_context("aws:PrincipalTag", [("team", "a")])`` → ``{"aws:PrincipalTag/team": "a"}``."""
+    return {f"{prefix}/{key}": value for key, value in tags}

@@ -1,0 +1,159 @@
+"""A policy made ready to be asked: which statements are about an action, a resource and a caller, and under what conditions.
+
+Compiled once for a policy and a setting, then shared by ``decide`` and ``prove``. Action and resource matches are remembered, because an
+estate asks the same few questions of the same documents over and over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sekisho.policy.condition import Context, ReadyCondition, Test, all_hold, ready
+from sekisho.policy.document import Policy, Statement
+from sekisho.policy.pattern import Pattern, Piece, action_pattern, resource_pattern
+from sekisho.policy.principals import Caller, Grant
+from sekisho.policy.settings import DEFAULT, Settings
+from sekisho.policy.variables import Template, template
+
+_PADDED = frozenset(("identity", "boundary", "session", "service_control"))
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceEntry:
+    """One entry of Resource or NotResource: a fixed pattern, or a template whose variables come from the request."""
+
+    text: str
+    pattern: Pattern | None
+    template: Template | None
+    pad: bool
+
+    def matches(self, resource: str, context: Context) -> bool:
+        if self.pattern is not None:
+            return self.pattern.matches(resource)
+        assert self.template is not None
+        pieces = self.template.expand(context)
+        return pieces is not None and resource_pattern(pieces, pad=self.pad).matches(resource)
+
+
+@dataclass(frozen=True)
+class ReadyStatement:
+    """A compiled statement. ``test(context)`` is its whole Condition block (True, False, None: can't be known)."""
+
+    statement: Statement
+    policy: Policy
+    actions: tuple[Pattern, ...]
+    resources: tuple[ResourceEntry, ...] | None
+    conditions: tuple[ReadyCondition, ...]
+    test: Test
+    _actions_seen: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
+    _resources_seen: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def denies(self) -> bool:
+        return self.statement.denies
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Why the conditions may be impossible to know; empty as a rule."""
+        return tuple(f"{c.condition.operator} {c.condition.key}: {why}" for c in self.conditions for why in c.unknown)
+
+    def about_action(self, action: str) -> bool:
+        """B-01, B-02; ``action`` in lower case."""
+        seen = self._actions_seen.get(action)
+        if seen is None:
+            listed = any(p.matches(action) for p in self.actions)
+            seen = self._actions_seen[action] = listed == (self.statement.actions is not None)
+        return seen
+
+    @property
+    def resource_varies(self) -> bool:
+        """Whether the resources depend on the request through variables (B-10)."""
+        return self.resources is not None and any(e.template is not None for e in self.resources)
+
+    def about_resource(self, resource: str, context: Context) -> bool:
+        """B-03 to B-07, B-14. A document without resources (a trust policy) is about the resource that it is attached to."""
+        if self.resources is None:
+            return True
+        if not self.resource_varies:
+            seen = self._resources_seen.get(resource)
+            if seen is not None:
+                return seen
+        listed = any(e.matches(resource, context) for e in self.resources)
+        result = listed == (self.statement.resources is not None)
+        if not self.resource_varies and len(self._resources_seen) < 10_000:
+            self._resources_seen[resource] = result
+        return result
+
+    def names(self, caller: Caller) -> Grant:
+        """How the principal element names the caller; a document without one is about everyone it is attached to."""
+        if self.statement.principal is not None:
+            return self.statement.principal.names(caller)
+        if self.statement.not_principal is not None:
+            return Grant.DIRECT if self.statement.not_principal.names(caller) is Grant.NONE else Grant.NONE
+        return Grant.DIRECT
+
+    def applies_when(self, resource: str) -> Callable[[Context], bool | None]:
+        """The conditions, and the resource where it depends on the request, as one test."""
+        if not self.resource_varies:
+            return self.test
+
+        def both(context: Context) -> bool | None:
+            return self.test(context) if self.about_resource(resource, context) else False
+
+        return both
+
+
+@dataclass(frozen=True)
+class ReadyPolicy:
+    policy: Policy
+    statements: tuple[ReadyStatement, ...]
+
+
+def _resource_entries(statement: Statement, policy: Policy) -> tuple[ResourceEntry, ...] | None:
+    texts = statement.resources if statement.resources is not None else statement.not_resources
+    if texts is None:
+        return None
+    padded = policy.kind.value in _PADDED
+    entries = []
+    for text in texts:
+        pad = padded or "*" in text or "?" in text
+        head, middle, tail = _after_fifth_colon(text)
+        varying = template(tail, expands=policy.expands_variables)
+        whole = Template((Piece(head + middle), *varying.parts)) if head or middle else varying
+        if whole.variables:
+            entries.append(ResourceEntry(text, None, whole, pad))
+        else:
+            entries.append(ResourceEntry(text, resource_pattern(whole.expand({}) or (), pad=pad), None, pad))
+    return tuple(entries)
+
+
+def _after_fifth_colon(text: str) -> tuple[str, str, str]:
+    """B-10: variables are expanded only after the fifth colon (a colon inside ``${…}`` before it is a colon all the same)."""
+    parts = text.split(":", 5)
+    if len(parts) < 6:
+        return text, "", ""
+    return ":".join(parts[:5]), ":", parts[5]
+
+
+def ready_policy(policy: Policy, settings: Settings = DEFAULT) -> ReadyPolicy:
+    """The policy compiled for ``settings``. Kept on the policy itself: documents are immutable, and compiling isn't free."""
+    kept: dict[Settings, ReadyPolicy] = policy.__dict__.setdefault("_ready", {})
+    found = kept.get(settings)
+    if found is None:
+        found = kept[settings] = ReadyPolicy(policy, tuple(_ready_statement(s, policy, settings) for s in policy.statements))
+    return found
+
+
+def _ready_statement(statement: Statement, policy: Policy, settings: Settings) -> ReadyStatement:
+    texts = statement.actions if statement.actions is not None else statement.not_actions
+    conditions = tuple(ready(c, expands=policy.expands_variables, settings=settings) for c in statement.conditions)
+    return ReadyStatement(
+        statement, policy, tuple(action_pattern(t) for t in texts or ()), _resource_entries(statement, policy), conditions,
+        all_hold([c.test for c in conditions]),
+    )  # fmt: skip
+
+
+def statements_about(policies: Iterable[Policy], action: str, settings: Settings) -> list[ReadyStatement]:
+    """The compiled statements of ``policies`` that are about an action (in lower case), whatever the resource."""
+    return [s for policy in policies for s in ready_policy(policy, settings).statements if s.about_action(action)]
