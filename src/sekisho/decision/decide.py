@@ -117,13 +117,15 @@ class Question:
                 for ready in ready_policy(policy, self.settings).statements:
                     if not ready.about_action(self._lower):
                         continue
-                    if not ready.resource_varies and not ready.about_resource(self.resource, {}):
+                    if ready.resource_verdict(self.resource) is False:
                         continue
                     grant = ready.names(self.caller)
                     if grant is Grant.NONE:
                         continue
                     matched = Matched(layer, level, ready, grant, ready.applies_when(self.resource))
                     (self.denies if ready.denies else allows).append(matched)
+            # The layer that AWS's message names comes first (G-21: only one is named).
+            self.denies.sort(key=lambda m: _DENY_ORDER.index(m.layer))
             # The most direct grant first: the first that holds is then the one that bypasses most.
             allows.sort(key=lambda m: -m.grant)
 
@@ -195,14 +197,9 @@ class Question:
         """The answer where every document and condition is known."""
         for matched in self.denies:
             if matched.when(context):
-                return "explicit_deny", self.named_deny(context)
+                return "explicit_deny", matched.layer
         failing = self._first_failing(lambda layer, level: _best(self.allows[layer, level], context))
         return ("allow", None) if failing is None else ("implicit_deny", failing)
-
-    def named_deny(self, context: Context) -> str:
-        """The layer that AWS's message names when several deny (G-21: only one is named)."""
-        hit = {m.layer for m in self.denies if m.when(context)}
-        return next(layer for layer in _DENY_ORDER if layer in hit)
 
     def _first_failing(self, grant: Callable[[str, int], Grant]) -> str | None:
         """The first layer without the Allow that it needs (D.1, D.2, D.3), or None when all have theirs."""
@@ -243,9 +240,9 @@ class Question:
 
     def _both_ways(self, context: Context) -> tuple[Outcome, str | None]:
         """The answer where something isn't known: worked out as if it all allowed, and as if it all denied."""
-        sure = [m for m in self.denies if m.when(context) is True]
-        if sure:
-            return "explicit_deny", next(layer for layer in _DENY_ORDER if any(m.layer == layer for m in sure))
+        sure = next((m.layer for m in self.denies if m.when(context) is True), None)
+        if sure is not None:
+            return "explicit_deny", sure
         unsure_deny = bool(self.unknown) or any(m.when(context) is None for m in self.denies)
 
         def at_best(layer: str, level: int) -> Grant:
@@ -266,8 +263,7 @@ class Question:
     def because(self, outcome: Outcome, layer: str | None, context: Context) -> tuple[Because, ...]:
         """The statements that decided: all Denies that hold, or the Allows of each layer; for an implicit deny the layer alone."""
         if outcome == "explicit_deny":
-            hit = [m for m in self.denies if m.when(context)]
-            return tuple(_because(m) for m in sorted(hit, key=lambda m: _DENY_ORDER.index(m.layer)))
+            return tuple(_because(m) for m in self.denies if m.when(context))
         if outcome == "allow":
             return tuple(_because(m) for group in self.allows.values() for m in group if m.when(context))
         return (Because(layer),) if layer else ()

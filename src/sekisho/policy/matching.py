@@ -6,7 +6,7 @@ estate asks the same few questions of the same documents over and over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sekisho.policy.condition import Context, ReadyCondition, Test, all_hold, ready
@@ -14,26 +14,42 @@ from sekisho.policy.document import Policy, Statement
 from sekisho.policy.pattern import Pattern, Piece, action_pattern, resource_pattern
 from sekisho.policy.principals import Caller, Grant
 from sekisho.policy.settings import DEFAULT, Settings
-from sekisho.policy.variables import Template, template
+from sekisho.policy.variables import Template, Variable, template
 
 _PADDED = frozenset(("identity", "boundary", "session", "service_control"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResourceEntry:
-    """One entry of Resource or NotResource: a fixed pattern, or a template whose variables come from the request."""
+    """One entry of Resource or NotResource: a fixed pattern, or a template whose variables come from the request.
+
+    ``pattern`` of a template has ``*`` in place of each variable: what it doesn't match, no value can make the entry match.
+    """
 
     text: str
-    pattern: Pattern | None
+    pattern: Pattern
     template: Template | None
     pad: bool
+    _expanded: dict[tuple[str, ...], Pattern] = field(default_factory=dict, compare=False, repr=False)
+
+    def may_match(self, resource: str) -> bool:
+        """Whether some value of the variables (or none are needed) lets the entry match."""
+        return self.pattern.matches(resource)
 
     def matches(self, resource: str, context: Context) -> bool:
-        if self.pattern is not None:
+        """B-14: an entry whose variable has no value matches nothing."""
+        if self.template is None:
             return self.pattern.matches(resource)
-        assert self.template is not None
         pieces = self.template.expand(context)
-        return pieces is not None and resource_pattern(pieces, pad=self.pad).matches(resource)
+        if pieces is None:
+            return False
+        key = tuple(p.text for p in pieces)
+        pattern = self._expanded.get(key)
+        if pattern is None:
+            if len(self._expanded) >= 1000:
+                self._expanded.clear()
+            pattern = self._expanded[key] = resource_pattern(pieces, pad=self.pad)
+        return pattern.matches(resource)
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ class ReadyStatement:
     conditions: tuple[ReadyCondition, ...]
     test: Test
     _actions_seen: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
-    _resources_seen: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
+    _resources_seen: dict[str, bool | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def denies(self) -> bool:
@@ -66,24 +82,35 @@ class ReadyStatement:
             seen = self._actions_seen[action] = listed == (self.statement.actions is not None)
         return seen
 
-    @property
-    def resource_varies(self) -> bool:
-        """Whether the resources depend on the request through variables (B-10)."""
-        return self.resources is not None and any(e.template is not None for e in self.resources)
+    def resource_verdict(self, resource: str) -> bool | None:
+        """B-03 to B-07: whether the statement is about a resource; None where it depends on the request's variables (B-10, B-14).
 
-    def about_resource(self, resource: str, context: Context) -> bool:
-        """B-03 to B-07, B-14. A document without resources (a trust policy) is about the resource that it is attached to."""
+        A document without resources (a trust policy) is about the resource that it is attached to.
+        """
         if self.resources is None:
             return True
-        if not self.resource_varies:
-            seen = self._resources_seen.get(resource)
-            if seen is not None:
-                return seen
-        listed = any(e.matches(resource, context) for e in self.resources)
-        result = listed == (self.statement.resources is not None)
-        if not self.resource_varies and len(self._resources_seen) < 10_000:
-            self._resources_seen[resource] = result
-        return result
+        if resource in self._resources_seen:
+            return self._resources_seen[resource]
+        positive = self.statement.resources is not None
+        possible = [e for e in self.resources if e.may_match(resource)]
+        verdict: bool | None
+        if any(e.template is None for e in possible):
+            verdict = positive
+        elif not possible:
+            verdict = not positive
+        else:
+            verdict = None
+        if len(self._resources_seen) < 10_000:
+            self._resources_seen[resource] = verdict
+        return verdict
+
+    def about_resource(self, resource: str, context: Context) -> bool:
+        """The same for one request, whose context gives the variables their values."""
+        verdict = self.resource_verdict(resource)
+        if verdict is not None:
+            return verdict
+        listed = any(e.matches(resource, context) for e in self.resources or ())
+        return listed == (self.statement.resources is not None)
 
     def names(self, caller: Caller) -> Grant:
         """How the principal element names the caller; a document without one is about everyone it is attached to."""
@@ -93,13 +120,14 @@ class ReadyStatement:
             return Grant.DIRECT if self.statement.not_principal.names(caller) is Grant.NONE else Grant.NONE
         return Grant.DIRECT
 
-    def applies_when(self, resource: str) -> Callable[[Context], bool | None]:
+    def applies_when(self, resource: str) -> Test:
         """The conditions, and the resource where it depends on the request, as one test."""
-        if not self.resource_varies:
+        if self.resource_verdict(resource) is not None:
             return self.test
 
         def both(context: Context) -> bool | None:
-            return self.test(context) if self.about_resource(resource, context) else False
+            holds = self.test(context)
+            return holds if holds is False or self.about_resource(resource, context) else False
 
         return both
 
@@ -121,10 +149,8 @@ def _resource_entries(statement: Statement, policy: Policy) -> tuple[ResourceEnt
         head, middle, tail = _after_fifth_colon(text)
         varying = template(tail, expands=policy.expands_variables)
         whole = Template((Piece(head + middle), *varying.parts)) if head or middle else varying
-        if whole.variables:
-            entries.append(ResourceEntry(text, None, whole, pad))
-        else:
-            entries.append(ResourceEntry(text, resource_pattern(whole.expand({}) or (), pad=pad), None, pad))
+        starred = [Piece("*") if isinstance(part, Variable) else part for part in whole.parts]
+        entries.append(ResourceEntry(text, resource_pattern(starred, pad=pad), whole if whole.variables else None, pad))
     return tuple(entries)
 
 

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from sekisho.policy.pattern import Pattern, Piece, arn_pattern, tokens
@@ -257,6 +258,7 @@ _MAPPED_LOW = 0xFFFF << 32
 _MAPPED_HIGH = _MAPPED_LOW | 0xFFFFFFFF
 
 
+@lru_cache(maxsize=4096)  # one request asks the same address of several statements
 def address(text: str) -> Address:
     """An IP address; an IPv4-mapped IPv6 address is the IPv4 address that it carries (C-34). Raises Unreadable.
 
