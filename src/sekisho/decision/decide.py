@@ -8,12 +8,15 @@ The order, for each account that is asked (D.1, D-05)::
     4  identity, boundary, session, endpoint: each set layer without an Allow -> implicit deny, unless 3 bypasses it
        (same account only; across accounts both sides must allow)
 
+Steps 2 to 4 are a list of clauses (``Question.clauses``): each names the Allows of which one must hold, and the layer that fails
+otherwise. ``decide`` asks them of one context, ``prove`` of all contexts at once; nothing else says who may.
+
 A layer whose documents are not all known may allow or deny: the answer is then worked out both ways, and if they differ it is unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sekisho.decision.layers import Layers, layers_of
@@ -27,6 +30,17 @@ from sekisho.policy.principals import Caller, Grant, caller
 
 _ASSUME = frozenset(("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"))
 _TRUST_CALLS = _ASSUME | {"sts:tagsession", "sts:setsourceidentity"}
+
+COMPANIONS = ((("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"), "sts:TagSession"), (("sts:sourceidentity",), "sts:SetSourceIdentity"))
+"""D-26: keys (lower case) with which an AssumeRole needs a second permission, and which; without it the whole call fails."""
+
+_IAM_NEEDS_MFA = Policy.parse(
+    {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}},
+    },
+    name="GetSessionToken credentials call IAM only with MFA (D-24)",
+)
 
 RCP_SERVICES = frozenset(("sts", "s3", "kms", "sqs", "secretsmanager", "signin", "ecr", "aoss", "dynamodb", "logs", "cognito-idp"))
 """Services whose resources an RCP reaches (D-03 names the first six)."""
@@ -43,6 +57,15 @@ class Matched:
     when: Callable[[Context], bool | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One of ``matched`` must hold, or ``layer`` denies. ``unknown``: a document of a layer that could satisfy it isn't known."""
+
+    layer: str
+    matched: tuple[Matched, ...]
+    unknown: bool = False
+
+
 class Question:
     """All requests by one caller for one action on one resource: what is left to ask is the context.
 
@@ -50,6 +73,7 @@ class Question:
     """
 
     def __init__(self, request: Request, layers: Layers, settings: Settings) -> None:
+        self.asked = request
         self.layers = layers
         self.settings = settings
         self.action = request.action
@@ -75,13 +99,10 @@ class Question:
         self.allows: dict[tuple[str, int], list[Matched]] = {}
         self.denies: list[Matched] = []
         self._collect()
-        self.unknown = {layer: why for layer, why in layers.unknown}
-        varied = [m for group in self.allows.values() for m in group] + self.denies
+        self.unknown = dict(layers.unknown)
+        self.clauses = tuple(self._clauses())
+        varied = [m for c in self.clauses for m in c.matched] + self.denies
         self.may_be_unknown = bool(self.unknown) or any(m.ready.unknown for m in varied)
-        self._companions = [
-            (("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"), "sts:TagSession"),
-            (("sts:sourceidentity",), "sts:SetSourceIdentity"),
-        ]
         self._companion_questions: dict[str, Question] = {}
 
     # Collecting -----------------------------------------------------------------------------------------------------
@@ -124,10 +145,8 @@ class Question:
                         continue
                     matched = Matched(layer, level, ready, grant, ready.applies_when(self.resource))
                     (self.denies if ready.denies else allows).append(matched)
-            # The layer that AWS's message names comes first (G-21: only one is named).
-            self.denies.sort(key=lambda m: _DENY_ORDER.index(m.layer))
-            # The most direct grant first: the first that holds is then the one that bypasses most.
-            allows.sort(key=lambda m: -m.grant)
+        # The layer that AWS's message names comes first (G-21: only one is named).
+        self.denies.sort(key=lambda m: _DENY_ORDER.index(m.layer))
 
     def _refused_outright(self) -> str | None:
         """D-24: what STS and IAM refuse to a kind of credential whatever the policies say; AWS's text."""
@@ -164,99 +183,81 @@ class Question:
             return Decision(self, request, context, "allow", None)
         outcome, layer = self._known(context) if not self.may_be_unknown else self._both_ways(context)
         if outcome == "allow" and self.is_assume:
-            companion = self._companion(request, context)
-            if companion is not None:
-                return companion
-        if outcome == "allow" and self._iam_needs_mfa(context):
-            return Decision(self, request, context, "implicit_deny", "credentials")
+            for prefixes, action in COMPANIONS:
+                if any(key.startswith(prefixes) for key in context):
+                    answer = self.companion(action).answer(request.replace(action=action))
+                    if not answer.allowed:
+                        return answer
         return Decision(self, request, context, outcome, layer)
 
-    def _iam_needs_mfa(self, context: Context) -> bool:
-        """D-24: GetSessionToken sessions call IAM only when they were obtained with MFA."""
-        return (
-            self.credentials is CredentialKind.SESSION_TOKEN
-            and self._lower.startswith("iam:")
-            and context.get("aws:multifactorauthpresent") != "true"
-        )
-
-    def _companion(self, request: Request, context: Context) -> Decision | None:
-        """D-26: tags need sts:TagSession, a source identity sts:SetSourceIdentity, or the whole call fails."""
-        for prefixes, action in self._companions:
-            if not any(key.startswith(prefixes) for key in context):
-                continue
-            question = self._companion_questions.get(action)
-            if question is None:
-                changed = request.replace(action=action)
-                question = self._companion_questions[action] = Question(changed, self.layers, self.settings)
-            answer = question.answer(request.replace(action=action))
-            if not answer.allowed:
-                return answer
-        return None
+    def companion(self, action: str) -> Question:
+        """The question that an AssumeRole with tags or a source identity asks as well (D-26)."""
+        question = self._companion_questions.get(action)
+        if question is None:
+            asked = self.asked.replace(action=action)
+            question = self._companion_questions[action] = Question(asked, self.layers, self.settings)
+        return question
 
     def _known(self, context: Context) -> tuple[Outcome, str | None]:
         """The answer where every document and condition is known."""
         for matched in self.denies:
             if matched.when(context):
                 return "explicit_deny", matched.layer
-        failing = self._first_failing(lambda layer, level: _best(self.allows[layer, level], context))
-        return ("allow", None) if failing is None else ("implicit_deny", failing)
-
-    def _first_failing(self, grant: Callable[[str, int], Grant]) -> str | None:
-        """The first layer without the Allow that it needs (D.1, D.2, D.3), or None when all have theirs."""
-        who, layers = self.caller, self.layers
-        resource = grant("resource", 0)
-        if self.resource_control_applies:
-            for level in range(len(layers.resource_control or ())):
-                # RCPFullAWSAccess allows at every level and can't be detached (D.1, step 2).
-                grant("resource_control", level)
-        if who.kind in ("anonymous", "service", "federated"):
-            if ("vpc_endpoint", 0) in self.allows and not grant("vpc_endpoint", 0):
-                return "vpc_endpoint"
-            return None if resource else "resource"
-        for level in range(len(layers.service_control or ())):
-            if not grant("service_control", level):
-                return "service_control"
-        if ("vpc_endpoint", 0) in self.allows and not grant("vpc_endpoint", 0):
-            return "vpc_endpoint"
-        direct = resource if self.same_account else Grant.NONE
-        if direct is Grant.DIRECT and who.kind == "user" and self.needs_trust and not self.settings.trust_user_grant_bypasses_boundary:
-            direct = Grant.ROLE  # D-22, the cautious reading
-        if who.kind != "root":
-            if direct < Grant.ROLE and not grant("identity", 0):
-                return "identity"
-            if direct < Grant.DIRECT and ("boundary", 0) in self.allows and not grant("boundary", 0):
-                return "boundary"
-            if direct < Grant.DIRECT and not self._session_allows(grant):
-                return "session"
-        if not resource and (self.needs_trust or not self.same_account):
-            return "resource"
-        return None
-
-    def _session_allows(self, grant: Callable[[str, int], Grant]) -> bool:
-        if ("session", 0) in self.allows:
-            return bool(grant("session", 0))
-        # D-04: GetFederationToken without a session policy has no identity-side permission.
-        return self.caller.kind != "federated-user"
+        for clause in self.clauses:
+            for matched in clause.matched:
+                if matched.when(context):
+                    break
+            else:
+                return "implicit_deny", clause.layer
+        return "allow", None
 
     def _both_ways(self, context: Context) -> tuple[Outcome, str | None]:
         """The answer where something isn't known: worked out as if it all allowed, and as if it all denied."""
         sure = next((m.layer for m in self.denies if m.when(context) is True), None)
         if sure is not None:
             return "explicit_deny", sure
-        unsure_deny = bool(self.unknown) or any(m.when(context) is None for m in self.denies)
+        unsure = next(iter(self.unknown), None) or next((m.layer for m in self.denies if m.when(context) is None), None)
+        for clause in self.clauses:
+            holds = {m.when(context) for m in clause.matched}
+            if True not in holds:
+                if not clause.unknown and None not in holds:
+                    return "implicit_deny", clause.layer
+                unsure = unsure or clause.layer
+        return ("unknown", unsure) if unsure else ("allow", None)
 
-        def at_best(layer: str, level: int) -> Grant:
-            if layer in self.unknown:
-                return Grant.DIRECT
-            return _best(self.allows[layer, level], context, unsure=True)
+    def _clauses(self) -> Iterator[Clause]:
+        """What must be allowed, in the order in which AWS's message names what is missing (D.1, D.2, D-03 to D-05, D.3)."""
+        who, layers = self.caller, self.layers
+        resource = self.allows["resource", 0]
+        # RCPs have no clause: RCPFullAWSAccess allows at every level and can't be detached (D.1, step 2).
+        has_identity = who.kind not in ("anonymous", "service", "federated")
+        if has_identity:
+            for level in range(len(layers.service_control or ())):
+                yield self._clause("service_control", level)
+        if ("vpc_endpoint", 0) in self.allows:
+            yield self._clause("vpc_endpoint")
+        if has_identity and who.kind != "root":
+            named = resource if self.same_account else []
+            directly = [m for m in named if m.grant is Grant.DIRECT]
+            if who.kind == "user" and self.needs_trust and not self.settings.trust_user_grant_bypasses_boundary:
+                directly = []  # D-22, the cautious reading
+            yield self._clause("identity", bypass=[m for m in named if m.grant >= Grant.ROLE])
+            if ("boundary", 0) in self.allows:
+                yield self._clause("boundary", bypass=directly)
+            if ("session", 0) in self.allows:
+                yield self._clause("session", bypass=directly)
+            elif who.kind == "federated-user":
+                # D-04: GetFederationToken without a session policy has no identity-side permission.
+                yield Clause("session", tuple(directly))
+        if not has_identity or self.needs_trust or not self.same_account:
+            yield self._clause("resource")
+        if self.credentials is CredentialKind.SESSION_TOKEN and self._lower.startswith("iam:"):
+            ready = ready_policy(_IAM_NEEDS_MFA, self.settings).statements[0]
+            yield Clause("credentials", (Matched("credentials", 0, ready, Grant.DIRECT, ready.test),))
 
-        failing_at_best = self._first_failing(at_best)
-        if failing_at_best is not None:
-            return "implicit_deny", failing_at_best
-        failing = self._first_failing(lambda layer, level: _best(self.allows[layer, level], context))
-        if failing is None and not unsure_deny:
-            return "allow", None
-        return "unknown", failing or next(iter(self.unknown), None)
+    def _clause(self, layer: str, level: int = 0, bypass: Sequence[Matched] = ()) -> Clause:
+        unknown = layer in self.unknown or (self.same_account and layer in ("identity", "boundary", "session") and "resource" in self.unknown)
+        return Clause(layer, (*self.allows[layer, level], *bypass), unknown)
 
     # Explaining -----------------------------------------------------------------------------------------------------
 
@@ -330,15 +331,6 @@ _MESSAGE_NAME: Mapping[str, str] = {
     "resource": "resource-based policy", "service_control": "service control policy",
     "resource_control": "resource control policy", "vpc_endpoint": "VPC endpoint policy",
 }  # fmt: skip
-
-
-def _best(allows: list[Matched], context: Context, *, unsure: bool = False) -> Grant:
-    """The most direct grant among the Allows whose conditions hold; they come sorted by it."""
-    for matched in allows:
-        holds = matched.when(context)
-        if holds or (unsure and holds is None):
-            return matched.grant
-    return Grant.NONE
 
 
 def _because(matched: Matched) -> Because:
