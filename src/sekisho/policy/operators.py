@@ -28,7 +28,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
-from sekisho.policy.pattern import Pattern, Piece, arn_pattern, tokens
+from sekisho.policy.pattern import Pattern, Piece, arn_pattern, folded_pattern, tokens
 from sekisho.policy.settings import Settings
 
 Family = Literal["string", "ordered", "ip", "bool"]
@@ -125,6 +125,10 @@ def _like(have: str, want: Pattern) -> bool:
 
 def _exactly(want: str) -> Cuts:
     return (Pattern.of(tokens([Piece(want, literal=True)])),)
+
+
+def _in_any_case(want: str) -> Cuts:
+    return (folded_pattern(want),)
 
 
 def _itself(want: Pattern) -> Cuts:
@@ -365,9 +369,9 @@ def _ordered(name: str, read: Callable[[Sequence[Piece], Settings], Want], have:
 
 _STRING_EQUALS = Operator("StringEquals", "string", _read_exact, _same, _equal, _exactly, expands=True, among=_among_equal)
 _STRING_LIKE = Operator("StringLike", "string", _read_like, _same, _like, _itself, expands=True)
-# C-33: full Unicode lower-case forms. The classes of strings that differ only in case are not cut: see ``ignores_case``.
+# C-33: full Unicode lower-case forms.
 _IGNORE_CASE = Operator(
-    "StringEqualsIgnoreCase", "string", _read_lower, str.lower, _equal, _exactly, expands=True, among=_among_equal
+    "StringEqualsIgnoreCase", "string", _read_lower, str.lower, _equal, _in_any_case, expands=True, among=_among_equal
 )
 _ARN_LIKE = Operator("ArnLike", "string", _read_arn, _have_arn, _like, _itself, expands=True)
 _ARN_EQUALS = Operator("ArnEquals", "string", _read_arn, _have_arn, _like, _itself, expands=True)
@@ -392,11 +396,6 @@ OPERATORS: dict[str, Operator] = {
 """Every operator but ``Null``, which looks at presence alone (``condition.py``)."""
 
 NULL: Final = "Null"
-
-
-def ignores_case(row: Operator) -> bool:
-    """Whether the row lower-cases both sides: its cuts are patterns over lower-cased strings."""
-    return row.have is str.lower
 
 
 Quantifier = Literal["ForAllValues", "ForAnyValue"]

@@ -7,7 +7,7 @@ string; there is no backtracking, whatever the pattern.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
@@ -16,10 +16,14 @@ Wild = Literal["*", "?", "*:", "?:"]
 
 
 class Token(NamedTuple):
-    """A literal character (``wild`` is None), or a wildcard: ``*``, ``?``, or ``*:``, ``?:`` which don't match a colon."""
+    """A literal character (``wild`` is None), or a wildcard: ``*``, ``?``, or ``*:``, ``?:`` which don't match a colon.
+
+    ``also`` are further characters that a literal one stands for (other letter cases).
+    """
 
     char: str
     wild: Wild | None = None
+    also: str = ""
 
 
 STAR: Final = Token("", "*")
@@ -70,13 +74,13 @@ class Pattern:
     @cached_property
     def literal(self) -> str | None:
         """The one string that matches, where there are no wildcards."""
-        if any(t.wild for t in self.row):
+        if any(t.wild or t.also for t in self.row):
             return None
         return "".join(t.char for t in self.row)
 
     @cached_property
     def _prefix(self) -> str | None:
-        if self.row and self.row[-1] == STAR and not any(t.wild for t in self.row[:-1]):
+        if self.row and self.row[-1] == STAR and not any(t.wild or t.also for t in self.row[:-1]):
             return "".join(t.char for t in self.row[:-1])
         return None
 
@@ -108,7 +112,8 @@ class Automaton:
         for i, token in enumerate(row):
             bit = 1 << i
             if token.wild is None:
-                advance[token.char] = advance.get(token.char, 0) | bit
+                for char in (token.char, *token.also):
+                    advance[char] = advance.get(char, 0) | bit
             elif token.wild == "?":
                 any_char |= bit
             elif token.wild == "?:":
@@ -153,33 +158,46 @@ class TooManyClasses(Exception):
     """The patterns tell more strings apart than the limit allows."""
 
 
-_OUTSIDE_START = 0x7A  # "z" first, then on: a letter reads better in a witness than a control character
+_LETTERS_OUTSIDE = "zyxwvutsrqponmlkjihgfedcba0123456789"
+_WITNESSES_TRIED = 5000
 
 
 def classes(patterns: Sequence[Pattern], *, limit: int = 4096) -> list[StringClass]:
-    """All non-empty classes of strings that ``patterns`` tell apart, each with its shortest witness; they cover every string.
+    """All non-empty classes of strings that ``patterns`` tell apart, each with a short witness; they cover every string.
 
-    The empty string is included. Raises ``TooManyClasses`` when the joint automaton has more than ``limit`` states: the
-    caller then has to say "unknown", never guess.
+    Raises ``TooManyClasses`` when the joint automaton has more than ``limit`` states: the caller then has to say "unknown",
+    never guess.
 
     >>> sorted((c.witness, c.matched) for c in classes([Pattern.glob("a*"), Pattern.glob("ab")]))
     [('', 0), ('a', 1), ('ab', 3)]
     """
-    literals = {p.literal for p in patterns}
-    if None not in literals:
-        return _literal_classes(patterns)
-    machines = [p._steps for p in patterns]
-    alphabet = set().union(*(m.alphabet for m in machines)) if machines else set()
-    outside = next(chr(c) for c in [*range(_OUTSIDE_START, 0x60, -1), *range(0x30, 0x10FFFF)] if chr(c) not in alphabet)
-    letters = sorted(alphabet, key=lambda c: (not c.isalnum(), c)) + [outside]
+    literal_masks: dict[str, int] = {}
+    wild: list[tuple[int, Pattern]] = []
+    for i, pattern in enumerate(patterns):
+        if pattern.literal is None:
+            wild.append((i, pattern))
+        else:
+            literal_masks[pattern.literal] = literal_masks.get(pattern.literal, 0) | 1 << i
+    for text in literal_masks:
+        literal_masks[text] |= sum(1 << i for i, p in wild if p.matches(text))
+    singles = [StringClass(text, mask) for text, mask in literal_masks.items()]
+    return singles + _wild_classes(wild, literal_masks.keys(), limit)
+
+
+def _wild_classes(wild: Sequence[tuple[int, Pattern]], taken: Collection[str], limit: int) -> list[StringClass]:
+    """The classes of the patterns with wildcards, without the strings ``taken``, by walking all patterns' automata side by side."""
+    machines = [p._steps for _, p in wild]
+    alphabet: set[str] = set().union(*(m.alphabet for m in machines)) if machines else set()
+    outside = next(c for c in (*_LETTERS_OUTSIDE, *map(chr, range(0x100, 0x10FFF))) if c not in alphabet)
+    letters = [outside, *sorted(alphabet, key=lambda c: (not c.isalnum(), c))]
     first = tuple(m.start for m in machines)
     seen = {first: ""}
     queue = [first]
     found: dict[int, str] = {}
     for states in queue:
         text = seen[states]
-        mask = sum(1 << i for i, (m, s) in enumerate(zip(machines, states, strict=True)) if s & m.accept)
-        found.setdefault(mask, text)
+        if text not in taken:
+            found.setdefault(_accepted(wild, machines, states), text)
         for letter in letters:
             following = tuple(m.step(s, letter) for m, s in zip(machines, states, strict=True))
             if following not in seen:
@@ -187,19 +205,69 @@ def classes(patterns: Sequence[Pattern], *, limit: int = 4096) -> list[StringCla
                     raise TooManyClasses
                 seen[following] = text + letter
                 queue.append(following)
+            elif not seen[following] and not text and letter not in taken:
+                # The empty string reads badly as a witness, and counts as no value for set operators (C-19).
+                seen[following] = letter
+                found[_accepted(wild, machines, following)] = letter
+    hidden = {_accepted(wild, machines, states) for states in queue} - found.keys()
+    if hidden:
+        found.update(_other_witnesses(hidden, wild, machines, letters, taken))
     return [StringClass(text, mask) for mask, text in found.items()]
 
 
-def _literal_classes(patterns: Sequence[Pattern]) -> list[StringClass]:
-    """Strings without wildcards: each is a class of its own, and all others are one more. No automaton needed."""
-    masks: dict[str, int] = {}
-    for i, pattern in enumerate(patterns):
-        assert pattern.literal is not None
-        masks[pattern.literal] = masks.get(pattern.literal, 0) | 1 << i
-    other = ""
-    while other in masks:
-        other += "z"
-    return [StringClass(other, 0), *(StringClass(t, m) for t, m in masks.items())]
+def _accepted(wild: Sequence[tuple[int, Pattern]], machines: Sequence[Automaton], states: Sequence[int]) -> int:
+    return sum(1 << i for (i, _), m, s in zip(wild, machines, states, strict=True) if s & m.accept)
+
+
+def _other_witnesses(
+    hidden: set[int], wild: Sequence[tuple[int, Pattern]], machines: Sequence[Automaton], letters: Sequence[str], taken: Collection[str]
+) -> dict[int, str]:
+    """Witnesses for classes whose shortest string is taken: walk on, through states already seen, until another string turns up.
+
+    A class that has no other string isn't in the result. Raises TooManyClasses when the walk gets too long to tell.
+    """
+    found: dict[int, str] = {}
+    longest = max((len(t) for t in taken), default=0)
+    layer = {tuple(m.start for m in machines): [""]}
+    tried = 0
+    # All strings longer than the longest taken one are free; a class that has none that long and none free before is spent.
+    for _ in range(longest + 2):
+        following: dict[tuple[int, ...], list[str]] = {}
+        for states, texts in layer.items():
+            mask = _accepted(wild, machines, states)
+            for text in texts:
+                if mask in hidden and text not in taken:
+                    found.setdefault(mask, text)
+            for letter in letters:
+                after = tuple(m.step(s, letter) for m, s in zip(machines, states, strict=True))
+                kept = following.setdefault(after, [])
+                # One string more than are taken is enough: one of them must be free.
+                kept += [t + letter for t in texts][: len(taken) + 1 - len(kept)]
+                tried += len(texts)
+                if tried > _WITNESSES_TRIED * 20:
+                    raise TooManyClasses
+        if found.keys() == hidden:
+            break
+        layer = following
+    return found
+
+
+# Characters whose lower-case form is a letter of a policy's alphabet besides that letter's own upper case (C-33).
+_FOLDS_TO = {"k": "\u212a", "\u00e5": "\u212b", "\u00df": "\u1e9e"}
+
+
+def folded_pattern(text: str) -> Pattern:
+    """The strings whose full Unicode lower-case form is ``text`` (C-33).
+
+    >>> folded_pattern("kb").matches("\u212aB")
+    True
+    """
+    row = []
+    for char in text.lower():
+        upper = char.upper()
+        also = (upper if len(upper) == 1 and upper != char and upper.lower() == char else "") + _FOLDS_TO.get(char, "")
+        row.append(Token(char, None, also))
+    return Pattern.of(row)
 
 
 def action_pattern(text: str) -> Pattern:
