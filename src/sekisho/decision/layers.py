@@ -118,7 +118,7 @@ def _identity(
         policies += holder.inline
         policies += _documents(holder.attached, "identity", account, unknown)
         for what, why in account.unread:
-            if what.startswith(holder.arn):
+            if what.startswith(holder.arn + "#"):
                 unknown.append(("identity", f"{what}: {why}"))
     boundary: tuple[Policy, ...] | None = None
     if principal.boundary is not None:

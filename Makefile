@@ -1,0 +1,42 @@
+# Sekisho: what a developer runs. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help try test bench lint fuzz clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# Installed once, and again whenever what is to be installed has changed.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed (set PYTHON=...)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq python3-venv; \
+	  else echo "Python's venv module is missing: install Debian's package python3-venv"; exit 1; fi; }
+	@echo "setting up $(VENV) (once) ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	@touch $@
+
+try: $(VENV)/.ready  ## walk the article's environment on an AWS that runs here
+	@$(BIN)/sekisho try examples/article.yaml
+
+test: lint  ## everything that has to hold, in under ten minutes on two cores
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+lint: $(VENV)/.ready  ## style, types, and that imports point one way
+	@$(BIN)/ruff check src tests bench tools
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+bench: $(VENV)/.ready  ## decide beside iam-simulate, cedarpy and moto, in one run
+	@$(BIN)/python bench/run.py
+
+fuzz: $(VENV)/.ready  ## the property tests, a hundred times as long
+	@SEKISHO_EXAMPLES=20000 $(BIN)/python -m pytest -q -n 2 tests/properties
+
+clean:  ## remove what make has made
+	rm -rf $(VENV) bench/.cache bench/out .mypy_cache .ruff_cache .hypothesis
