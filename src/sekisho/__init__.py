@@ -24,8 +24,21 @@ _HOME = {
 }  # fmt: skip
 
 __all__ = [
-    "Authorizer", "CredentialKind", "Decision", "Environment", "Estate", "Layers", "Policy", "PolicyKind", "Request", "SekishoError",
-    "Settings", "compile_environment", "decide", "load", "load_environment",
+    "Authorizer",
+    "CredentialKind",
+    "Decision",
+    "Environment",
+    "Estate",
+    "Layers",
+    "Policy",
+    "PolicyKind",
+    "Request",
+    "SekishoError",
+    "Settings",
+    "compile_environment",
+    "decide",
+    "load",
+    "load_environment",
 ]
 
 

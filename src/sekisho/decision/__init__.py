@@ -6,6 +6,15 @@ from sekisho.decision.outcome import Because, Decision, Miss
 from sekisho.decision.request import CredentialKind, Request, request_context
 
 __all__ = [
-    "LAYERS", "Authorizer", "Because", "CredentialKind", "Decision", "Layers", "Miss", "Question", "Request", "decide",
+    "LAYERS",
+    "Authorizer",
+    "Because",
+    "CredentialKind",
+    "Decision",
+    "Layers",
+    "Miss",
+    "Question",
+    "Request",
+    "decide",
     "request_context",
 ]

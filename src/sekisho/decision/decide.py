@@ -93,9 +93,7 @@ class Question:
         self.facts.update(layers.facts)
         self.refusal = self._refused_outright()
         # D-25: GetCallerIdentity can't be denied; GetSessionToken asks no policy when an IAM user calls it.
-        self.always = lower == "sts:getcalleridentity" or (
-            lower == "sts:getsessiontoken" and self.caller.kind == "user" and self.refusal is None
-        )
+        self.always = lower == "sts:getcalleridentity" or (lower == "sts:getsessiontoken" and self.caller.kind == "user" and self.refusal is None)
         self.allows: dict[tuple[str, int], list[Matched]] = {}
         self.denies: list[Matched] = []
         self._collect()

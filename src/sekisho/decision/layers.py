@@ -69,9 +69,7 @@ def layers_of(estate: Estate, request: Request, resource_account: str) -> Layers
 
     resource, rcp = _resource_side(estate, request, resource_account, unknown, facts)
     session = request.session_policies
-    return Layers(
-        tuple(identity), boundary, session, resource, scp, rcp, None, tuple(unknown), tuple(facts.items()), role_arn, unique_id
-    )
+    return Layers(tuple(identity), boundary, session, resource, scp, rcp, None, tuple(unknown), tuple(facts.items()), role_arn, unique_id)
 
 
 def _principal(account: Account, request: Request) -> User | Role | None:
@@ -101,9 +99,7 @@ def _unread(account: Account, layer: str, unknown: list[tuple[str, str]]) -> Non
             unknown.append((layer, f"{what} of {account.id} could not be read: {why}"))
 
 
-def _identity(
-    account: Account, principal: User | Role, unknown: list[tuple[str, str]]
-) -> tuple[list[Policy], tuple[Policy, ...] | None]:
+def _identity(account: Account, principal: User | Role, unknown: list[tuple[str, str]]) -> tuple[list[Policy], tuple[Policy, ...] | None]:
     """D-02: inline and attached policies of the principal and, for a user, of all its groups; the boundary apart."""
     policies: list[Policy] = []
     holders: list[User | Role | Group] = [principal]
@@ -126,9 +122,7 @@ def _identity(
     return policies, boundary
 
 
-def _documents(
-    attached: Iterable[AttachedPolicy], layer: str, account: Account, unknown: list[tuple[str, str]]
-) -> list[Policy]:
+def _documents(attached: Iterable[AttachedPolicy], layer: str, account: Account, unknown: list[tuple[str, str]]) -> list[Policy]:
     found = []
     for entry in attached:
         policy = entry.policy

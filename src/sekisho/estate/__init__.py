@@ -16,7 +16,21 @@ from sekisho.estate.model import (
 )
 
 __all__ = [
-    "Account", "AttachedPolicy", "Estate", "Group", "ManagedPolicy", "MfaDevice", "Role", "SignIn", "SignInStatement", "User",
-    "account_from_json", "account_to_json", "aws_managed_document", "aws_managed_policy", "load_estate", "managed_policies_source",
+    "Account",
+    "AttachedPolicy",
+    "Estate",
+    "Group",
+    "ManagedPolicy",
+    "MfaDevice",
+    "Role",
+    "SignIn",
+    "SignInStatement",
+    "User",
+    "account_from_json",
+    "account_to_json",
+    "aws_managed_document",
+    "aws_managed_policy",
+    "load_estate",
+    "managed_policies_source",
     "write_estate",
 ]

@@ -183,9 +183,7 @@ class _AccountReader:
             if not isinstance(source, str | Mapping):
                 raise self.wrong(pointer, value, "a policy document")
             positions = self.positions if inside else None
-            return Policy.parse(
-                source, kind=kind, name=name, arn=arn, file=self.file, pointer=pointer if inside else "", positions=positions
-            )
+            return Policy.parse(source, kind=kind, name=name, arn=arn, file=self.file, pointer=pointer if inside else "", positions=positions)
         except PolicyError as error:
             self.unread.append((what, str(error).replace("\n", " ")))
             return None
@@ -220,9 +218,7 @@ class _AccountReader:
         return tuple((self.text(t, "Key", here), self.text(t, "Value", here)) for here, t in self.listed(holder, "Tags", pointer))
 
 
-def account_from_json(
-    body: Any, *, account_id: str = "", file: str | None = None, positions: Positions | None = None
-) -> Account:
+def account_from_json(body: Any, *, account_id: str = "", file: str | None = None, positions: Positions | None = None) -> Account:
     """An account from AWS's JSON: one object, or a list of pages of it. Raises InputError with the place."""
     read = _AccountReader(file, positions)
     if isinstance(body, list):
@@ -262,7 +258,8 @@ def account_from_json(
         tuple((str(w), str(y)) for w, y in more.get("unread", ())) + tuple(read.unread),
         {k: v for k, v in body.items() if k not in (*_LISTS, "Sekisho", "IsTruncated")},
     )
-    foreign = next((e.arn for e in (*account.users, *account.groups, *account.roles) if e.arn.split(":")[4] != account_id), None)
+    arns = [u.arn for u in account.users] + [g.arn for g in account.groups] + [r.arn for r in account.roles]
+    foreign = next((arn for arn in arns if arn.split(":")[4:5] != [account_id]), None)
     if foreign:
         raise InputError(f"{foreign} is not of account {account_id}", place=read.place(""), expected="one account in one file")
     return account
@@ -359,9 +356,7 @@ _SIGN_IN_LISTS = (
 def _sign_in(value: Mapping[str, Any] | None) -> SignIn | None:
     if value is None:
         return None
-    statements = tuple(
-        SignInStatement(str(s.get("id", "")), **{k: tuple(s.get(k, ())) for k in _SIGN_IN_LISTS}) for s in value.get("statements", ())
-    )
+    statements = tuple(SignInStatement(str(s.get("id", "")), **{k: tuple(s.get(k, ())) for k in _SIGN_IN_LISTS}) for s in value.get("statements", ()))
     return SignIn(statements, bool(value.get("enforced", False)))
 
 
@@ -475,9 +470,7 @@ def _more_json(account: Account) -> dict[str, Any]:
         if levels is not None:
             more[key] = [[{"name": p.name, "arn": p.arn, "document": dict(p.document)} for p in level] for level in levels]
     if account.sign_in is not None:
-        statements = [
-            {"id": s.id, **{k: list(getattr(s, k)) for k in _SIGN_IN_LISTS if getattr(s, k)}} for s in account.sign_in.statements
-        ]
+        statements = [{"id": s.id, **{k: list(getattr(s, k)) for k in _SIGN_IN_LISTS if getattr(s, k)}} for s in account.sign_in.statements]
         more["sign_in"] = {"enforced": account.sign_in.enforced, "statements": statements}
     put("password_policy", account.password_policy, dict)
     outside = [list(u) for u in account.unread if "#" not in u[0]]

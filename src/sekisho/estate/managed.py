@@ -43,9 +43,7 @@ def aws_managed_document(arn: str) -> ManagedDocument | None:
     entry = _data()["policies"].get(arn)
     if entry is None:
         return None
-    return ManagedDocument(
-        arn, entry["name"], entry["path"], entry["version"], entry["created"] or "", entry["updated"] or "", entry["document"]
-    )
+    return ManagedDocument(arn, entry["name"], entry["path"], entry["version"], entry["created"] or "", entry["updated"] or "", entry["document"])
 
 
 @cache

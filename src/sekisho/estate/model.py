@@ -217,6 +217,15 @@ def _account_of(arn: str) -> str:
 
 
 __all__ = [
-    "Account", "AttachedPolicy", "Estate", "Group", "ManagedPolicy", "MfaDevice", "Role", "SignIn", "SignInStatement",
-    "User", "replace",
+    "Account",
+    "AttachedPolicy",
+    "Estate",
+    "Group",
+    "ManagedPolicy",
+    "MfaDevice",
+    "Role",
+    "SignIn",
+    "SignInStatement",
+    "User",
+    "replace",
 ]

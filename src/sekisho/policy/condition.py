@@ -109,9 +109,7 @@ Listed = Callable[[str, Context], "bool | None"]
 """One request value against the whole list, negation included (C-02)."""
 
 
-def _read_all(
-    row: Operator, texts: Iterable[Sequence[object]], settings: Settings
-) -> tuple[list[Want], list[int], list[tuple[int, str]]]:
+def _read_all(row: Operator, texts: Iterable[Sequence[object]], settings: Settings) -> tuple[list[Want], list[int], list[tuple[int, str]]]:
     wants: list[Want] = []
     unreadable: list[int] = []
     unknown: list[tuple[int, str]] = []

@@ -151,15 +151,11 @@ def check_policy(
 
 
 _TOP = frozenset(("Version", "Id", "Statement"))
-_ELEMENTS = frozenset(
-    ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
-)
+_ELEMENTS = frozenset(("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"))
 _SYNTAX = "Syntax errors in policy."
 _LEGACY = "The policy failed legacy parsing"
 _TRUST_ACTIONS = re.compile(r"sts:[A-Za-z*?]+|\*")
-_TRUST_ACTION_TEXT = (
-    "Trust Policy statement actions can only be sts:AssumeRole, sts:AssumeRoleWithSAML,  and sts:AssumeRoleWithWebIdentity"
-)
+_TRUST_ACTION_TEXT = "Trust Policy statement actions can only be sts:AssumeRole, sts:AssumeRoleWithSAML,  and sts:AssumeRoleWithWebIdentity"
 _FORBIDDEN_CHARACTER = re.compile("[^\t\n\r\u0020-\u00ff]")
 _SID = re.compile(r"[A-Za-z0-9]*", re.ASCII)
 _PARTITIONS = frozenset(("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc", "*"))
@@ -266,9 +262,7 @@ class _Reader:
                 raise self.fail(_SYNTAX, pointer, "JSON that is not nested this deep")
             bad = _FORBIDDEN_CHARACTER.search(text)
             if bad:
-                raise self.fail(
-                    _SYNTAX, pointer, f"characters U+0020 to U+00FF only; found U+{ord(bad.group()):04X} (A-06)"
-                )
+                raise self.fail(_SYNTAX, pointer, f"characters U+0020 to U+00FF only; found U+{ord(bad.group()):04X} (A-06)")
         for key in document:
             if key not in _TOP:
                 raise self.fail(_SYNTAX, "/" + escape(key), f"Version, Id or Statement, not {key!r}")
@@ -369,9 +363,7 @@ class _Reader:
         if not _texts_of(block, "Action") and not _texts_of(block, "NotAction"):
             raise self.fail("Policy statement must contain actions.", pointer, "Action or NotAction with at least one action")
 
-    def _each(
-        self, blocks: list[tuple[str, Mapping[str, Any]]], keys: tuple[str, str], check: Callable[[str, str], None]
-    ) -> None:
+    def _each(self, blocks: list[tuple[str, Mapping[str, Any]]], keys: tuple[str, str], check: Callable[[str, str], None]) -> None:
         for pointer, block in blocks:
             for key in keys:
                 for text in _texts_of(block, key):
@@ -386,7 +378,7 @@ class _Reader:
             raise self.fail("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.", pointer, '"service:Action"')
         if len(names) > 1:
             raise self.fail("Actions/Condition can contain only one colon.", pointer, '"service:Action"')
-        if vendor != "*" and not re.fullmatch(r"[A-Za-z0-9.-]+", vendor) or (vendor == "*" and names[0] != "*"):
+        if (vendor != "*" and not re.fullmatch(r"[A-Za-z0-9.-]+", vendor)) or (vendor == "*" and names[0] != "*"):
             raise self.fail(f"Vendor {vendor} is not valid", pointer, "a service prefix of letters, digits, dots and hyphens")
 
     def _check_resource_format(self, pointer: str, resource: str) -> None:
@@ -446,7 +438,7 @@ class _Reader:
             remedy = "name users, roles, sessions or accounts; groups and wildcards inside an ARN are no principals (A-30)"
             raise self.fail(str(error), pointer, remedy=remedy) from error
         except (ValueError, TypeError) as error:
-            raise self.fail(_SYNTAX, pointer, 'AWS, Service, Federated or CanonicalUser: a string or a list of strings') from error
+            raise self.fail(_SYNTAX, pointer, "AWS, Service, Federated or CanonicalUser: a string or a list of strings") from error
 
     def _statement(self, index: int, pointer: str, block: Mapping[str, Any]) -> Statement:
         def texts(key: str) -> tuple[str, ...] | None:

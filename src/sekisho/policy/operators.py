@@ -370,9 +370,7 @@ def _ordered(name: str, read: Callable[[Sequence[Piece], Settings], Want], have:
 _STRING_EQUALS = Operator("StringEquals", "string", _read_exact, _same, _equal, _exactly, expands=True, among=_among_equal)
 _STRING_LIKE = Operator("StringLike", "string", _read_like, _same, _like, _itself, expands=True)
 # C-33: full Unicode lower-case forms.
-_IGNORE_CASE = Operator(
-    "StringEqualsIgnoreCase", "string", _read_lower, str.lower, _equal, _in_any_case, expands=True, among=_among_equal
-)
+_IGNORE_CASE = Operator("StringEqualsIgnoreCase", "string", _read_lower, str.lower, _equal, _in_any_case, expands=True, among=_among_equal)
 _ARN_LIKE = Operator("ArnLike", "string", _read_arn, _have_arn, _like, _itself, expands=True)
 _ARN_EQUALS = Operator("ArnEquals", "string", _read_arn, _have_arn, _like, _itself, expands=True)
 _IP = Operator("IpAddress", "ip", _read_network, address, _inside, _edges, among=_among_networks)

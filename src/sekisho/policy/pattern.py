@@ -314,7 +314,5 @@ def arn_pattern(pieces: Sequence[Piece]) -> Pattern | None:
     colons = [i for i, t in enumerate(row) if t == Token(":")][:5]
     if len(colons) < 5:
         return None
-    narrowed = [
-        (SEGMENT_STAR if t == STAR else SEGMENT_ANY if t == ANY else t) if i < colons[4] else t for i, t in enumerate(row)
-    ]
+    narrowed = [(SEGMENT_STAR if t == STAR else SEGMENT_ANY if t == ANY else t) if i < colons[4] else t for i, t in enumerate(row)]
     return Pattern.of(narrowed)

@@ -168,6 +168,4 @@ def principal_element(value: str | Mapping[str, Any]) -> PrincipalElement:
             if not entry or "*" in entry:
                 raise BadPrincipal(kind, entry)
     aws = named.get("AWS", ())
-    return PrincipalElement(
-        aws, named.get("Service", ()), named.get("Federated", ()), named.get("CanonicalUser", ()), anyone="*" in aws
-    )
+    return PrincipalElement(aws, named.get("Service", ()), named.get("Federated", ()), named.get("CanonicalUser", ()), anyone="*" in aws)

@@ -1,0 +1,444 @@
+"""Reads ``sekisho.yaml``: every mistake is told with its line, what was expected there, and the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from sekisho.environment.model import EnvironmentFile, Group, NetworkNames, Role
+from sekisho.errors import InputError, OutsideError, Place
+
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 40
+MAX_NODES = 200_000
+"""Values in a file with its aliases written out."""
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class RoleWanted:
+    """A role of the file: the label and id of its account, its name, and its fields."""
+
+    account_label: str
+    account: str
+    name: str
+    role: Role
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::{self.account}:role{self.role.path}{self.name}"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A checked environment file. ``wanted`` holds the fields; the rest answers questions about them.
+
+    ``place(path)`` is the line of a part: ``place(("groups", "platform"))``.
+    """
+
+    wanted: EnvironmentFile
+    file: str | None = None
+    places: Mapping[Path_, Place] = field(default_factory=dict, hash=False, compare=False)
+    lines: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    def place(self, path: Path_) -> Place:
+        """Where a part of the file stands; the nearest part around it that has a line of its own."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, Place(self.file))
+
+    @property
+    def jump(self) -> str:
+        """The jump account's id."""
+        return self.wanted.jump.account
+
+    @property
+    def users(self) -> dict[str, tuple[str, ...]]:
+        """User → names of its groups, in the order of the file."""
+        groups: dict[str, list[str]] = {}
+        for name, group in self.wanted.groups.items():
+            for user in group.users:
+                groups.setdefault(user, []).append(name)
+        return {user: tuple(names) for user, names in groups.items()}
+
+    def user_path(self, user: str) -> str:
+        """A user's path: that of its groups, ``/`` where none of them has one."""
+        return next((p for g in self.users[user] if (p := self.wanted.groups[g].path) != "/"), "/")
+
+    def user_arn(self, user: str) -> str:
+        return f"arn:aws:iam::{self.jump}:user{self.user_path(user)}{user}"
+
+    @property
+    def roles(self) -> tuple[RoleWanted, ...]:
+        """All roles of all target accounts, in the order of the file."""
+        return tuple(RoleWanted(label, a.id, name, role) for label, a in self.wanted.accounts.items() for name, role in a.roles.items())
+
+    def trusted_users(self, role: Role) -> tuple[str, ...]:
+        """The users that a role is meant for: those of its groups and its single users, each once."""
+        named = [u for g in role.trusts.groups for u in self.wanted.groups[g].users] + list(role.trusts.users)
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def vantage_points(self) -> dict[str, str]:
+        """Name → address."""
+        return dict(self.wanted.vantage_points)
+
+    def cidrs(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The networks behind names, each once, in order."""
+        return tuple(dict.fromkeys(c for n in names for c in self.wanted.networks[n]))
+
+    def problem(self, path: Path_, message: str, expected: str, remedy: str | None = None) -> InputError:
+        """An error about a part of the file, with its line shown."""
+        place = self.place(path)
+        return InputError(message, place=place, expected=expected, remedy=remedy, excerpt=_excerpt(self.lines, place))
+
+
+def load_environment(path: str | Path) -> Environment:
+    """Read and check an environment file. Raises InputError with line and column, OutsideError where it can't be read."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder", expected="a sekisho.yaml", remedy=f"give the file: {path / 'sekisho.yaml'}")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise InputError(f"{path}: {size:,} bytes are more than any environment needs", expected=f"at most {MAX_BYTES:,} bytes")
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file", remedy="`sekisho init` writes one to start from") from None
+    except OSError as error:
+        raise OutsideError(f"{path}: can't be read: {error.strerror}") from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        raise InputError("not UTF-8", place=Place(str(path), None, line, column), expected="a text file in UTF-8") from None
+    return parse_environment(text, file=str(path))
+
+
+def parse_environment(text: str, file: str | None = None) -> Environment:
+    """The same for text. ``file`` is named in errors."""
+    if len(text) > MAX_BYTES:
+        raise InputError(f"{len(text):,} characters are more than any environment needs", place=Place(file), expected=f"at most {MAX_BYTES:,}")
+    lines = tuple(text.splitlines())
+    data = _yaml(text, file, lines)
+    places: dict[Path_, Place] = {}
+    plain = _plain(data, (), file, places, lines)
+    if not isinstance(plain, dict):
+        raise InputError("no environment in this file", place=Place(file, None, 1, 1), expected="version, jump, groups, accounts, …",
+                         remedy="`sekisho init` writes one to start from")  # fmt: skip
+    try:
+        wanted = EnvironmentFile.model_validate(plain)
+    except ValidationError as error:
+        raise _translated(error, plain, Environment(EnvironmentFile.model_construct(), file, places, lines)) from None
+    environment = Environment(wanted, file, places, lines)
+    for check in (_check_names, _check_users, _check_accounts):
+        check(environment)
+    return environment
+
+
+# --- YAML ----------------------------------------------------------------------------------------------------------------
+
+
+def _yaml(text: str, file: str | None, lines: tuple[str, ...]) -> Any:
+    depth = 0
+    for match in re.finditer(r"[\[\]{}]", text):
+        depth += 1 if match.group() in "[{" else -1
+        if depth > 200:
+            line = text.count("\n", 0, match.start()) + 1
+            raise InputError("nested too deep", place=Place(file, None, line), expected="an environment file")
+    try:
+        return YAML(typ="rt", pure=True).load(StringIO(text))
+    except DuplicateKeyError as error:
+        mark = error.problem_mark
+        name = re.search(r'found duplicate key "?([^"]*)"?', str(error.problem))
+        place = Place(file, None, mark.line + 1, mark.column + 1)
+        raise InputError(
+            f"the key {name.group(1) if name else ''!s} stands twice", place=place, excerpt=_excerpt(lines, place),
+            expected="each key once in a block",
+        ) from None  # fmt: skip
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, None, mark.line + 1, mark.column + 1) if mark else Place(file)
+        problem = str(error.problem or error.context or "not YAML").strip()
+        raise InputError(f"not YAML: {problem}", place=place, excerpt=_excerpt(lines, place), expected="YAML") from None
+    except (YAMLError, ValueError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else "not YAML"
+        at = re.search(r"position (\d+)", str(error))
+        place = Place(file)
+        if at:
+            offset = int(at.group(1))
+            place = Place(file, None, text.count("\n", 0, offset) + 1)
+        raise InputError(f"not YAML: {first}", place=place, excerpt=_excerpt(lines, place), expected="YAML") from None
+    except RecursionError:
+        raise InputError("nested too deep, or an anchor that contains itself", place=Place(file), expected="an environment file") from None
+
+
+def _plain(value: Any, path: Path_, file: str | None, places: dict[Path_, Place], lines: tuple[str, ...]) -> Any:
+    """The data without YAML's own types, aliases written out, and where each part stands."""
+    count = 0
+    open_: list[int] = []
+
+    def walk(value: Any, path: Path_) -> Any:
+        nonlocal count
+        count += 1
+        here = places.get(path, Place(file))
+        if count > MAX_NODES:
+            raise InputError("the anchors of this file stand for too much", place=here, expected=f"at most {MAX_NODES:,} values")
+        if id(value) in open_ and isinstance(value, dict | list):
+            raise InputError("an anchor that contains itself", place=here, excerpt=_excerpt(lines, here), expected="anchors that end")
+        if len(path) > MAX_DEPTH:
+            raise InputError("nested too deep", place=here, expected="an environment file")
+        if isinstance(value, CommentedMap):
+            open_.append(id(value))
+            result = {}
+            for key in value:
+                inner = (*path, key if isinstance(key, str | int) else str(key))
+                places[inner] = _key_place(value, key, file) or here
+                result[key] = walk(value[key], inner)
+            open_.pop()
+            return result
+        if isinstance(value, CommentedSeq):
+            open_.append(id(value))
+            listed = []
+            for i, item in enumerate(value):
+                places[(*path, i)] = _item_place(value, i, file) or here
+                listed.append(walk(item, (*path, i)))
+            open_.pop()
+            return listed
+        return _scalar(value)
+
+    places[()] = Place(file, None, 1, 1)
+    return walk(value, path)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)
+
+
+def _key_place(holder: CommentedMap, key: Any, file: str | None) -> Place | None:
+    try:
+        line, column = holder.lc.key(key)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return Place(file, None, line + 1, column + 1)
+
+
+def _item_place(holder: CommentedSeq, index: int, file: str | None) -> Place | None:
+    try:
+        line, column = holder.lc.item(index)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return Place(file, None, line + 1, column + 1)
+
+
+def _excerpt(lines: tuple[str, ...], place: Place) -> str | None:
+    if place.line is None or not 0 < place.line <= len(lines):
+        return None
+    line = lines[place.line - 1]
+    shown = line if len(line) <= 120 else line[:117] + "..."
+    caret = " " * max((place.column or 1) - 1, 0) + "^" if (place.column or 1) <= len(shown) else ""
+    return f"  | {shown}" + (f"\n  | {caret}" if caret else "")
+
+
+# --- errors in words -----------------------------------------------------------------------------------------------------
+
+
+def _translated(error: ValidationError, plain: Any, environment: Environment) -> InputError:
+    first = error.errors()[0]
+    path: Path_ = tuple(p for p in first["loc"] if isinstance(p, str | int) and p != "[key]")
+    path = _existing(path, plain)
+    kind = first["type"]
+    name = path[-1] if path else "the file"
+    if kind == "extra_forbidden":
+        known = _fields_at(path[:-1])
+        return environment.problem(path, f"unknown key {name}", f"one of {', '.join(known)}", _nearest(str(name), known))
+    if kind == "missing":
+        missing = first["loc"][-1]
+        return environment.problem(path, f"{missing} is missing" + (f" in {name}" if path else ""), f"the key {missing}")
+    if kind == "sekisho":
+        context = first["ctx"]
+        found = _found(path, plain)
+        return environment.problem(path, f"{_dotted(path)}: {found} can't be used", context["expected"], context["remedy"] or None)
+    if kind == "literal_error":
+        expected = str(first["ctx"]["expected"])
+        options = re.findall(r"'([^']*)'", expected)
+        return environment.problem(path, f"{_dotted(path)}: {_found(path, plain)} can't be used", expected, _nearest(str(first["input"]), options))
+    expected = _EXPECTED.get(kind, first["msg"][0].lower() + first["msg"][1:])
+    return environment.problem(path, f"{_dotted(path)}: {_found(path, plain)} can't be used", expected)
+
+
+_EXPECTED = {
+    "dict_type": "keys and values (a block)", "model_type": "keys and values (a block)", "tuple_type": "a list", "list_type": "a list",
+    "string_type": "a text", "bool_type": "true or false", "int_type": "a whole number",
+}  # fmt: skip
+
+
+def _existing(path: Path_, plain: Any) -> Path_:
+    """The part of a path that is in the data: pydantic names the branches of unions as well."""
+    found: list[str | int] = []
+    value = plain
+    for step in path:
+        if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
+            value = value[step]  # type: ignore[index]
+        else:
+            continue
+        found.append(step)
+    return tuple(found)
+
+
+def _found(path: Path_, plain: Any) -> str:
+    value = plain
+    for step in path:
+        value = value[step]  # type: ignore[index]
+    if isinstance(value, dict | list):
+        return "an empty list" if value == [] else "a list" if isinstance(value, list) else "a block"
+    return "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _dotted(path: Path_) -> str:
+    return ".".join(str(p) for p in path) or "the file"
+
+
+def _nearest(name: str, known: list[str] | tuple[str, ...]) -> str | None:
+    close = difflib.get_close_matches(name, known, 1, 0.5)
+    return f"did you mean {close[0]}?" if close else None
+
+
+def _fields_at(path: Path_) -> list[str]:
+    """The keys that are known at a path, found by walking the model's types."""
+    kind: Any = EnvironmentFile
+    for step in path:
+        kind = _inside(kind, step)
+    model = next(_models(kind), None)
+    return list(model.model_fields) if model else []
+
+
+def _inside(kind: Any, step: str | int) -> Any:
+    for model in _models(kind):
+        if step in model.model_fields:
+            return model.model_fields[str(step)].annotation
+    for part in (kind, *get_args(kind)):
+        if get_origin(part) is dict:
+            return get_args(part)[1]
+        if get_origin(part) in (tuple, list):
+            return get_args(part)[0]
+    return None
+
+
+def _models(kind: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for part in get_args(kind):
+        yield from _models(part)
+
+
+# --- what one value can't show -------------------------------------------------------------------------------------------
+
+
+def _check_names(environment: Environment) -> None:
+    """Every name that is used is declared."""
+    wanted = environment.wanted
+
+    def networks(names: NetworkNames | None, path: Path_) -> None:
+        for i, name in enumerate(names if isinstance(names, tuple) else ()):
+            if name not in wanted.networks:
+                known = list(wanted.networks)
+                raise environment.problem(
+                    (*path, i), f"no network is named {name}", f"one of {', '.join(known) or '(none is declared)'}", _nearest(name, known)
+                )
+
+    for name, cidrs in wanted.networks.items():
+        if not cidrs:
+            raise environment.problem(("networks", name), f"the network {name} is empty", "at least one address or CIDR",
+                                      "an empty network matches nothing, and a Deny outside it locks everybody out")  # fmt: skip
+    networks(wanted.jump.networks, ("jump", "networks"))
+    networks(wanted.jump.sign_in, ("jump", "sign_in"))
+    for name, group in wanted.groups.items():
+        networks(group.networks, ("groups", name, "networks"))
+    users = environment.users
+    for target in environment.roles:
+        path: Path_ = ("accounts", target.account_label, "roles", target.name)
+        networks(target.role.networks, (*path, "networks"))
+        for i, group_name in enumerate(target.role.trusts.groups):
+            if group_name not in wanted.groups:
+                known = list(wanted.groups)
+                raise environment.problem(
+                    (*path, "trusts", "groups", i), f"no group is named {group_name}", f"one of {', '.join(known)}", _nearest(group_name, known)
+                )
+        for i, user in enumerate(target.role.trusts.users):
+            if user not in users:
+                raise environment.problem(
+                    (*path, "trusts", "users", i), f"the user {user} is in no group", "a user of one of the groups",
+                    _nearest(user, list(users)) or "add the user to a group: permissions and restrictions come with it",
+                )  # fmt: skip
+        if not environment.trusted_users(target.role) and target.role.trusts_as != "account":
+            raise environment.problem(
+                (*path, "trusts"), f"the role {target.name} trusts nobody", "groups or users", "name at least one group with users"
+            )
+        if target.role.session.stay_on_networks and target.role.networks == "anywhere":
+            raise environment.problem(
+                (*path, "session", "stay_on_networks"), "sessions can't stay on networks that aren't named", "networks: a list",
+                "name the role's networks, or take stay_on_networks out",
+            )  # fmt: skip
+
+
+def _check_users(environment: Environment) -> None:
+    wanted = environment.wanted
+    seen: dict[str, str] = {}
+    for name, names in environment.users.items():
+        paths = {g: wanted.groups[g].path for g in names if wanted.groups[g].path != "/"}
+        if len(set(paths.values())) > 1:
+            listed = ", ".join(f"{g} has {p}" for g, p in paths.items())
+            raise environment.problem(
+                ("groups", names[-1], "users"), f"the user {name} is in groups with different paths: {listed}", "one path for a user",
+                "give the groups one path, or take the user out of one of them",
+            )  # fmt: skip
+        if name.lower() in seen and seen[name.lower()] != name:
+            raise environment.problem(
+                ("groups", names[0], "users"), f"{name} and {seen[name.lower()]} differ only in case", "names that differ (A-41)"
+            )
+        seen[name.lower()] = name
+    _unique_in_case(environment, ("groups",), wanted.groups)
+
+
+def _check_accounts(environment: Environment) -> None:
+    wanted = environment.wanted
+    by_id = {wanted.jump.account: "the jump account"}
+    for label, account in wanted.accounts.items():
+        if account.id in by_id and account.id != wanted.jump.account:
+            raise environment.problem(("accounts", label, "id"), f"account {account.id} is {by_id[account.id]} already", "each account once")
+        by_id.setdefault(account.id, label)
+        _unique_in_case(environment, ("accounts", label, "roles"), account.roles)
+        for name, role in account.roles.items():
+            if len(role.path.lstrip("/")) + len(name) > 64:
+                raise environment.problem(
+                    ("accounts", label, "roles", name), f"path and name of {name} are longer than 64 characters",
+                    "at most 64, or the console can't switch to it (A.4)",
+                )  # fmt: skip
+
+
+def _unique_in_case(environment: Environment, path: Path_, names: Mapping[str, Group] | Mapping[str, Role]) -> None:
+    """A-41: names are unique without regard to case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if name.lower() in seen:
+            raise environment.problem((*path, name), f"{name} and {seen[name.lower()]} differ only in case", "names that differ (A-41)")
+        seen[name.lower()] = name
