@@ -218,10 +218,8 @@ class _Compiler:
             inline["stay-on-networks"] = documents.deny_outside(self.environment.cidrs(tuple(role.networks)))
         boundary = self.named(role.boundary, target.account, (*path, "boundary")) if role.boundary else None
         parsed = self.inline(inline, "role_inline_size", (*path, "inline_policies"))
-        parsed = tuple(
-            p if p.name in role.inline_policies else p.with_origin([self.environment.place((*path, "session", "stay_on_networks"))] * len(p.statements))
-            for p in parsed
-        )  # fmt: skip
+        stay = self.environment.place((*path, "session", "stay_on_networks"))
+        parsed = tuple(p if p.name in role.inline_policies else p.with_origin([stay] * len(p.statements)) for p in parsed)
         return Role(
             target.arn, target.name, self.trust(target, path), role.path, _unique_id("AROA", target.arn), parsed, attached, boundary,
             role.session.max_duration,

@@ -294,7 +294,7 @@ _EXPECTED = {
 def _existing(path: Path_, plain: Any) -> Path_:
     """The part of a path that is in the data: pydantic names the branches of unions as well."""
     found: list[str | int] = []
-    value = plain
+    value: Any = plain
     for step in path:
         if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
             value = value[step]  # type: ignore[index]
@@ -305,9 +305,9 @@ def _existing(path: Path_, plain: Any) -> Path_:
 
 
 def _found(path: Path_, plain: Any) -> str:
-    value = plain
+    value: Any = plain
     for step in path:
-        value = value[step]  # type: ignore[index]
+        value = value[step]
     if isinstance(value, dict | list):
         return "an empty list" if value == [] else "a list" if isinstance(value, list) else "a block"
     return "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)

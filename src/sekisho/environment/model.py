@@ -1,4 +1,7 @@
-"""What is wanted: the fields of ``sekisho.yaml`` as immutable values, with their JSON Schema. ``file.py`` reads them, ``compile.py`` turns them into an Estate."""
+"""What is wanted: the fields of ``sekisho.yaml`` as immutable values, with their JSON Schema.
+
+``file.py`` reads them, ``compile.py`` turns them into an Estate.
+"""
 
 from __future__ import annotations
 

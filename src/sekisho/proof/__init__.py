@@ -1,0 +1,1 @@
+"""All requests at once: exact regions, reachability over hops, findings, access difference. Pure."""

@@ -1,0 +1,1 @@
+"""The embedded AWS: authenticate, authorise with ``decide``, carry out, record. Loopback only."""

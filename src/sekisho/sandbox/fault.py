@@ -1,0 +1,31 @@
+"""An error as AWS answers it: code, text and HTTP status; ``protocol.py`` writes it in the form that the client speaks."""
+
+from __future__ import annotations
+
+
+class AwsFault(Exception):
+    """``code`` and ``message`` are AWS's own; ``status`` is the HTTP status; ``denied`` marks an authorisation refusal."""
+
+    def __init__(self, code: str, message: str, status: int = 400, *, denied: bool = False) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.denied = denied
+
+
+def access_denied(message: str) -> AwsFault:
+    return AwsFault("AccessDenied", message, 403, denied=True)
+
+
+def no_such_entity(message: str) -> AwsFault:
+    return AwsFault("NoSuchEntity", message, 404)
+
+
+def validation(message: str) -> AwsFault:
+    return AwsFault("ValidationError", message, 400)
+
+
+def constraint(value: str, field: str, rule: str) -> AwsFault:
+    """AWS's text for a parameter of the wrong form."""
+    return validation(f"1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: {rule}")

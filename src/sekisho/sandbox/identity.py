@@ -1,0 +1,128 @@
+"""Who calls: the credentials behind a signature, and the context that policies see (table E)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from sekisho.decision import CredentialKind, Decision, Request, request_context
+from sekisho.decision.request import tag_context
+from sekisho.policy import Policy, PolicyKind
+from sekisho.sandbox.fault import AwsFault, access_denied
+from sekisho.sandbox.store import AccessKey, Session, Store
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated caller. ``session`` is None for a long-term key. ``address`` is where the call comes from."""
+
+    kind: CredentialKind
+    principal: str
+    account: str
+    access_key_id: str
+    address: str
+    user_agent: str
+    region: str
+    session: Session | None = None
+    user: str = ""
+    """The name of the user whose credentials these are, or from which the session was made; empty for roles and root."""
+
+    @property
+    def is_console(self) -> bool:
+        return self.session is not None and self.session.console
+
+    @cached_property
+    def session_policies(self) -> tuple[Policy, ...] | None:
+        if self.session is None or self.session.policies is None:
+            return None
+        return tuple(Policy.parse(text, kind=PolicyKind.SESSION, name="session policy") for text in self.session.policies)
+
+    def context(self, now: datetime) -> dict[str, Any]:
+        """The keys that every call with these credentials has."""
+        session = self.session
+        mfa_at = session.mfa_at if session else None
+        found: dict[str, Any] = dict(
+            request_context(
+                self.kind,
+                source_ip=self.address,
+                mfa=mfa_at is not None,
+                mfa_age_s=None if mfa_at is None else int(now.timestamp() - mfa_at),
+                issued=None if session is None else datetime.fromtimestamp(session.issued, UTC),
+                now=now,
+                region=self.region,
+                user_agent=self.user_agent,
+            )
+        )
+        if session is not None:
+            found |= tag_context("aws:PrincipalTag", [(k, v) for k, v in session.tags])
+            if session.source_identity:
+                found["aws:SourceIdentity"] = session.source_identity
+        return found
+
+    def request(self, action: str, resource: str, now: datetime, extra: dict[str, Any] | None = None, account: str | None = None) -> Request:
+        return Request(
+            self.principal, action, resource, {**self.context(now), **(extra or {})}, resource_account=account, credentials=self.kind,
+            session_policies=self.session_policies, role=self.session.entity if self.session and ":role/" in self.session.entity else "",
+        )  # fmt: skip
+
+
+def authenticated(store: Store, access_key_id: str, token: str | None, address: str, user_agent: str, region: str) -> Caller:
+    """The caller behind a key id and token whose signature holds. Raises AwsFault for keys and sessions that are no longer good."""
+    if token is not None:
+        return _of_session(store, access_key_id, token, address, user_agent, region)
+    key = store.keys.get(access_key_id)
+    if key is None or key.status != "Active":
+        raise _invalid_token()
+    if not key.user:
+        return Caller(CredentialKind.ROOT, f"arn:aws:iam::{key.account}:root", key.account, key.id, address, user_agent, region)
+    user = store.account(key.account).user(key.user)
+    if user is None:
+        raise _invalid_token()
+    return Caller(CredentialKind.KEY, user.arn, key.account, key.id, address, user_agent, region, user=user.name)
+
+
+def _of_session(store: Store, access_key_id: str, token: str, address: str, user_agent: str, region: str) -> Caller:
+    session = store.sessions.get(token)
+    if session is None or session.access_key_id != access_key_id or session.revoked:
+        raise _invalid_token()
+    if session.expires <= store.clock.now().timestamp():
+        raise AwsFault("ExpiredToken", "The security token included in the request is expired", 403)
+    account = store.account(session.account)
+    name = session.entity.rpartition("/")[2]
+    alive = account.role(name) if ":role/" in session.entity else account.user(name)
+    if alive is None or alive.arn != session.entity:
+        raise _invalid_token()
+    user = "" if ":role/" in session.entity else name
+    return Caller(
+        CredentialKind(session.kind), session.principal, session.account, access_key_id, address, user_agent, region, session, user
+    )
+
+
+def secret_of(store: Store, access_key_id: str, token: str | None) -> str:
+    """The secret that the client must have signed with. Raises AwsFault where there is no such key."""
+    if token is not None:
+        session = store.sessions.get(token)
+        if session is None or session.access_key_id != access_key_id:
+            raise _invalid_token()
+        return session.secret
+    key: AccessKey | None = store.keys.get(access_key_id)
+    if key is None:
+        raise _invalid_token()
+    return key.secret
+
+
+def _invalid_token() -> AwsFault:
+    return AwsFault("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+
+
+def authorise(store: Store, request: Request) -> Decision:
+    """Decide; raises AwsFault with AWS's text unless it is allowed. What can't be known is refused, and says so."""
+    decision = store.authorizer.decide_anew(request)
+    if not decision.allowed:
+        text = decision.message
+        if decision.outcome == "unknown":
+            text += " (Sekisho can't tell: " + "; ".join(decision.unknown_because) + ")"
+        raise access_denied(text)
+    return decision

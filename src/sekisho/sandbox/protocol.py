@@ -1,0 +1,292 @@
+"""What a request asks for, and answers in the form that its client speaks: query, EC2, JSON, REST-JSON and REST-XML, by botocore's models."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+from xml.sax.saxutils import escape
+
+import botocore.session
+from botocore.model import OperationModel, ServiceModel, Shape
+
+from sekisho.sandbox.fault import AwsFault
+from sekisho.sandbox.signature import Arrived
+
+_SERVICE_OF_SIGNING_NAME = {"monitoring": "cloudwatch", "email": "ses", "elasticloadbalancing": "elbv2", "states": "stepfunctions"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation of a service with its parameters. ``model`` is None for a service that botocore doesn't know."""
+
+    service: str
+    operation: str
+    params: Mapping[str, Any]
+    protocol: str
+    model: OperationModel | None = None
+
+
+@cache
+def service_model(name: str) -> ServiceModel | None:
+    """botocore's model of a service, by its signing name; None where there is none."""
+    session = botocore.session.get_session()
+    try:
+        return session.get_service_model(_SERVICE_OF_SIGNING_NAME.get(name, name))
+    except Exception:
+        return None
+
+
+def read_call(arrived: Arrived, service: str, path: str) -> Call:
+    """The operation and parameters of a request; ``path`` without the vantage point. Raises AwsFault."""
+    model = service_model(service)
+    if model is None:
+        raise AwsFault("UnrecognizedClientException", f"There is no service {service}.", 400)
+    protocol = str(model.protocol)
+    if protocol in ("query", "ec2"):
+        return _query_call(arrived, service, model, protocol)
+    if protocol == "json":
+        return _json_call(arrived, service, model)
+    return _rest_call(arrived, service, model, path, protocol)
+
+
+def _query_call(arrived: Arrived, service: str, model: ServiceModel, protocol: str) -> Call:
+    try:
+        text = arrived.body.decode("utf-8")
+        flat = dict(parse_qsl(arrived.query, keep_blank_values=True, max_num_fields=5000))
+        flat |= dict(parse_qsl(text, keep_blank_values=True, max_num_fields=5000))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise AwsFault("MalformedInput", "The request body can't be read as a query.", 400) from error
+    name = flat.get("Action")
+    if not name:
+        raise AwsFault("MissingAction", "The request must contain the parameter Action.", 400)
+    if name not in model.operation_names:
+        raise AwsFault("InvalidAction", f"Could not find operation {name} for version {flat.get('Version', model.api_version)}", 400)
+    operation = model.operation_model(name)
+    params = _unflatten(operation.input_shape, flat, "") if protocol == "query" else flat
+    return Call(service, name, params or {}, protocol, operation)
+
+
+def _unflatten(shape: Shape | None, flat: Mapping[str, str], prefix: str) -> Any:
+    """Query parameters (``Tags.member.1.Key``) as nested values, by the input's shape."""
+    if shape is None:
+        return {}
+    if shape.type_name == "structure":
+        found = {}
+        for name, member in shape.members.items():
+            key = member.serialization.get("name", name)
+            value = _unflatten(member, flat, f"{prefix}.{key}" if prefix else key)
+            if value is not None:
+                found[name] = value
+        return found or (None if prefix else {})
+    if shape.type_name == "list":
+        member_name = "" if shape.serialization.get("flattened") else "." + shape.member.serialization.get("name", "member")
+        items: list[Any] = []
+        while len(items) < 1000:
+            value = _unflatten(shape.member, flat, f"{prefix}{member_name}.{len(items) + 1}")
+            if value is None:
+                break
+            items.append(value)
+        return items or ([] if flat.get(prefix) == "" else None)
+    text = flat.get(prefix)
+    if text is None:
+        return None
+    try:
+        if shape.type_name in ("integer", "long"):
+            return int(text)
+        if shape.type_name == "boolean":
+            return text.lower() == "true"
+        if shape.type_name == "blob":
+            return base64.b64decode(text)
+    except ValueError:
+        raise AwsFault("MalformedInput", f"{prefix} can't be {text!r}", 400) from None
+    return text
+
+
+def _json_call(arrived: Arrived, service: str, model: ServiceModel) -> Call:
+    target = arrived.header("x-amz-target") or ""
+    name = target.rpartition(".")[2]
+    if name not in model.operation_names:
+        raise AwsFault("UnknownOperationException", "", 400)
+    try:
+        params = json.loads(arrived.body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise AwsFault("SerializationException", "The body is not JSON.", 400) from error
+    if not isinstance(params, dict):
+        raise AwsFault("SerializationException", "The body is no JSON object.", 400)
+    return Call(service, name, params, "json", model.operation_model(name))
+
+
+@cache
+def _routes(service: str) -> list[tuple[str, re.Pattern[str], dict[str, str | None], str]]:
+    """(method, path pattern, needed query parts, operation) of a REST service, the most particular first."""
+    model = service_model(service)
+    assert model is not None
+    routes = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path, _, query = http["requestUri"].partition("?")
+        pattern = "".join(
+            re.escape(piece) if i % 2 == 0 else (f"(?P<{_group(piece)}>.*)" if piece.endswith("+") else f"(?P<{_group(piece)}>[^/]+)")
+            for i, piece in enumerate(re.split(r"\{([^}]+)\}", path))
+        )
+        needed = {k: v or None for k, _, v in (p.partition("=") for p in query.split("&") if p)}
+        routes.append((http["method"], re.compile(pattern.rstrip("/") + "/?"), needed, name))
+    return sorted(routes, key=lambda r: (-len(r[2]), -len(r[1].pattern)))
+
+
+def _group(label: str) -> str:
+    return "g_" + re.sub(r"\W", "_", label.rstrip("+"))
+
+
+def _rest_call(arrived: Arrived, service: str, model: ServiceModel, path: str, protocol: str) -> Call:
+    query = dict(parse_qsl(arrived.query, keep_blank_values=True))
+    for method, pattern, needed, name in _routes(service):
+        if method != arrived.method or not all(k in query and (v is None or query[k] == v) for k, v in needed.items()):
+            continue
+        match = pattern.fullmatch(path)
+        if match is None:
+            continue
+        operation = model.operation_model(name)
+        if service == "s3" and not _s3_fits(operation, match, arrived):
+            continue
+        params: dict[str, Any] = {}
+        shape = operation.input_shape
+        for member_name, member in shape.members.items() if shape is not None else ():
+            place, key = member.serialization.get("location"), member.serialization.get("name", member_name)
+            if place == "uri" and _group(key) in pattern.groupindex:
+                params[member_name] = unquote(match[_group(key)])
+            elif place == "querystring" and key in query:
+                params[member_name] = query[key]
+            elif place == "header" and (value := arrived.header(key.lower())) is not None:
+                params[member_name] = value
+        if protocol == "rest-json" and arrived.body[:1] == b"{":
+            try:
+                params |= json.loads(arrived.body)
+            except (ValueError, RecursionError) as error:
+                raise AwsFault("SerializationException", "The body is not JSON.", 400) from error
+        return Call(service, name, params, protocol, operation)
+    raise AwsFault("UnknownOperationException", f"No operation of {service} is {arrived.method} {path[:200]}", 404)
+
+
+def _s3_fits(operation: OperationModel, match: re.Match[str], arrived: Arrived) -> bool:
+    """Operations of S3 that share a path: copies have a header of their own, and an object's key isn't empty."""
+    if "g_Key" in match.re.groupindex and not match["g_Key"]:
+        return False
+    copies = arrived.header("x-amz-copy-source") is not None
+    return (operation.name in ("CopyObject", "UploadPartCopy")) == copies or operation.name not in (
+        "CopyObject", "UploadPartCopy", "PutObject", "UploadPart",
+    )  # fmt: skip
+
+
+# --- answers -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def _iso(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(value)
+
+
+def _xml(shape: Shape, value: Any, name: str) -> str:
+    if value is None:
+        return ""
+    if shape.type_name == "structure":
+        inner = "".join(_xml(m, value.get(n), m.serialization.get("name", n)) for n, m in shape.members.items())
+        return f"<{name}>{inner}</{name}>"
+    if shape.type_name == "list":
+        if shape.serialization.get("flattened"):
+            return "".join(_xml(shape.member, v, name) for v in value)
+        item = shape.member.serialization.get("name", "member")
+        return f"<{name}>" + "".join(_xml(shape.member, v, item) for v in value) + f"</{name}>"
+    if shape.type_name == "map":
+        key, val = shape.key.serialization.get("name", "key"), shape.value.serialization.get("name", "value")
+        entries = "".join(f"<entry>{_xml(shape.key, k, key)}{_xml(shape.value, v, val)}</entry>" for k, v in value.items())
+        return f"<{name}>{entries}</{name}>"
+    if shape.type_name == "timestamp":
+        text = _iso(value)
+    elif shape.type_name == "boolean":
+        text = "true" if value else "false"
+    elif shape.type_name == "blob":
+        text = base64.b64encode(value).decode()
+    else:
+        text = str(value)
+    return f"<{name}>{escape(text)}</{name}>"
+
+
+def write_result(call: Call, result: Mapping[str, Any], request_id: str) -> Answer:
+    """The answer of one of our own operations (query or JSON), by the output's shape."""
+    assert call.model is not None
+    output = call.model.output_shape
+    if call.protocol == "json" or call.protocol == "rest-json":
+        body = json.dumps(_json(output, result) if output is not None else {}, ensure_ascii=False).encode()
+        return Answer(200, body, (("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", request_id)))
+    namespace = call.model.service_model.metadata.get("xmlNamespace", "")
+    inner = ""
+    if output is not None:
+        wrapper = output.serialization.get("resultWrapper") or f"{call.operation}Result"
+        inner = _xml(output, result, wrapper)
+    text = (
+        f'<{call.operation}Response xmlns="{namespace}">{inner}<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>'
+        f"</{call.operation}Response>"
+    )
+    return Answer(200, text.encode(), (("content-type", "text/xml"), ("x-amzn-requestid", request_id)))
+
+
+def _json(shape: Shape, value: Any) -> Any:
+    if value is None:
+        return None
+    if shape.type_name == "structure":
+        return {m.serialization.get("name", n): _json(m, value[n]) for n, m in shape.members.items() if value.get(n) is not None}
+    if shape.type_name == "list":
+        return [_json(shape.member, v) for v in value]
+    if shape.type_name == "map":
+        return {k: _json(shape.value, v) for k, v in value.items()}
+    if shape.type_name == "timestamp":
+        return value.timestamp() if isinstance(value, datetime) else value
+    if shape.type_name == "blob":
+        return base64.b64encode(value).decode()
+    return value
+
+
+def write_fault(fault: AwsFault, protocol: str, request_id: str, namespace: str = "") -> Answer:
+    """An error in the form of the protocol, with the code that AWS uses there (G-21)."""
+    code, message = fault.code, fault.message
+    if protocol in ("json", "rest-json"):
+        if code == "AccessDenied":
+            code = "AccessDeniedException"
+        body = json.dumps({"__type": code, "message": message, "Message": message}).encode()
+        headers = (("content-type", "application/x-amz-json-1.1"), ("x-amzn-errortype", code), ("x-amzn-requestid", request_id))
+        status = 400 if fault.denied and protocol == "json" else fault.status
+        return Answer(status, body, headers)
+    shown = escape(message)
+    if protocol == "ec2":
+        if fault.denied:
+            code, shown = "UnauthorizedOperation", f"You are not authorized to perform this operation. {shown}"
+        error = f"<Error><Code>{code}</Code><Message>{shown}</Message></Error>"
+        text = f"<Response><Errors>{error}</Errors><RequestID>{request_id}</RequestID></Response>"
+    elif protocol == "rest-xml":
+        text = f"<Error><Code>{code}</Code><Message>{shown}</Message><RequestId>{request_id}</RequestId></Error>"
+    else:
+        kind = "Sender" if fault.status < 500 else "Receiver"
+        text = (
+            f'<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type><Code>{code}</Code><Message>{shown}</Message></Error>'
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+    body = b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.encode()
+    return Answer(fault.status, body, (("content-type", "text/xml"), ("x-amzn-requestid", request_id)))

@@ -1,0 +1,244 @@
+"""What the embedded AWS holds: accounts (as the values of an Estate), keys, passwords, devices, sessions and events; on disk when asked.
+
+Everything changes on one thread. What a call changed is on disk before its answer leaves (``commit``): SQLite in WAL mode, so that a
+killed process loses nothing that it acknowledged. Files are readable by their owner only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sekisho.decision import Authorizer
+from sekisho.errors import InputError, OutsideError
+from sekisho.estate import Account, Estate, account_from_json, account_to_json
+from sekisho.sandbox.clock import Clock
+from sekisho.sandbox.credentials import new_id, new_secret_key
+
+_VERSION = 1
+
+
+@dataclass
+class AccessKey:
+    """A long-term key; ``user`` is empty for the account's root."""
+
+    id: str
+    secret: str
+    account: str
+    user: str
+    created: str
+    status: str = "Active"
+    last_used: str | None = None
+
+
+@dataclass
+class Password:
+    id: str
+    hashed: str
+    created: str
+    reset_required: bool = False
+    previous: list[str] = field(default_factory=list)
+    failures: int = 0
+    locked_until: float = 0.0
+
+
+@dataclass
+class Device:
+    """A virtual MFA device; ``user`` and ``enabled`` are None until it is enabled. ``last_step``: the last time step whose code was used."""
+
+    id: str
+    account: str
+    seed: str
+    user: str | None = None
+    enabled: str | None = None
+    last_step: int = -1
+    failures: int = 0
+    locked_until: float = 0.0
+
+
+@dataclass
+class Session:
+    """Temporary credentials; ``id`` is the session token. Times are epoch seconds of the sandbox's clock.
+
+    ``principal`` is the ARN that calls; ``entity`` the IAM user or role behind it. ``mfa_at``: when MFA was done, None without.
+    """
+
+    id: str
+    access_key_id: str
+    secret: str
+    kind: str
+    account: str
+    principal: str
+    entity: str
+    issued: float
+    expires: float
+    mfa_at: float | None = None
+    chained: bool = False
+    policies: list[str] | None = None
+    tags: list[list[str]] = field(default_factory=list)
+    transitive: list[str] = field(default_factory=list)
+    source_identity: str | None = None
+    made_with: str = ""
+    console: bool = False
+    revoked: bool = False
+
+
+Thing = AccessKey | Password | Device | Session
+_KINDS: dict[str, type[Any]] = {"key": AccessKey, "password": Password, "device": Device, "session": Session}
+_NAME_OF: dict[type[Any], str] = {v: k for k, v in _KINDS.items()}
+
+
+class Store:
+    """All state of one embedded AWS. ``put`` and ``drop`` change it, ``commit`` makes the changes durable."""
+
+    def __init__(self, folder: Path | None, account_ids: list[str]) -> None:
+        self.clock = Clock()
+        self.accounts: dict[str, Account] = {}
+        self.keys: dict[str, AccessKey] = {}
+        self.passwords: dict[str, Password] = {}
+        self.devices: dict[str, Device] = {}
+        self.sessions: dict[str, Session] = {}
+        self.events: dict[str, list[dict[str, Any]]] = {}
+        self._tables: dict[str, dict[str, Any]] = {
+            "key": self.keys, "password": self.passwords, "device": self.devices, "session": self.sessions,
+        }  # fmt: skip
+        self._pending: list[tuple[str, tuple[Any, ...]]] = []
+        self._authorizer: Authorizer | None = None
+        self._database = _open(folder) if folder is not None else None
+        if self._database is not None:
+            self._load()
+        for account_id in account_ids:
+            if account_id not in self.accounts:
+                self.save(Account(account_id))
+        for account_id in self.accounts:
+            if not any(k.account == account_id and not k.user for k in self.keys.values()):
+                self.put(AccessKey(new_id("AKIA"), new_secret_key(), account_id, "", self.clock.now().isoformat()))
+        self.commit()
+
+    # What is there --------------------------------------------------------------------------------------------------
+
+    @property
+    def estate(self) -> Estate:
+        return Estate.of(self.accounts.values())
+
+    @property
+    def authorizer(self) -> Authorizer:
+        """Decides on the estate as it is now; built again after a change."""
+        if self._authorizer is None:
+            self._authorizer = Authorizer(self.estate)
+        return self._authorizer
+
+    def account(self, account_id: str) -> Account:
+        return self.accounts[account_id]
+
+    def root_key(self, account_id: str) -> AccessKey:
+        return next(k for k in self.keys.values() if k.account == account_id and not k.user)
+
+    def keys_of(self, account: str, user: str) -> list[AccessKey]:
+        return [k for k in self.keys.values() if k.account == account and k.user == user]
+
+    def devices_of(self, account: str, user: str) -> list[Device]:
+        return [d for d in self.devices.values() if d.account == account and d.user == user]
+
+    def account_named(self, name: str) -> Account | None:
+        """An account by its id or alias."""
+        return self.accounts.get(name) or next((a for a in self.accounts.values() if a.alias == name), None)
+
+    # Changes --------------------------------------------------------------------------------------------------------
+
+    def save(self, account: Account) -> None:
+        """Replace an account; decisions from now on see it."""
+        self.accounts[account.id] = account
+        self._authorizer = None
+        self._write("INSERT OR REPLACE INTO thing VALUES ('account', ?, ?)", account.id, lambda: json.dumps(account_to_json(account)))
+
+    def put(self, thing: Thing) -> None:
+        kind = _NAME_OF[type(thing)]
+        self._tables[kind][thing.id] = thing
+        self._write(f"INSERT OR REPLACE INTO thing VALUES ('{kind}', ?, ?)", thing.id, lambda: json.dumps(asdict(thing)))
+
+    def drop(self, thing: Thing) -> None:
+        kind = _NAME_OF[type(thing)]
+        self._tables[kind].pop(thing.id, None)
+        if self._database is not None:
+            self._pending.append((f"DELETE FROM thing WHERE kind = '{kind}' AND id = ?", (thing.id,)))
+
+    def record(self, account: str, event: dict[str, Any]) -> None:
+        """Add a CloudTrail record to an account's history."""
+        self.events.setdefault(account, []).append(event)
+        self._write("INSERT INTO event (account, body) VALUES (?, ?)", account, lambda: json.dumps(event))
+
+    def _write(self, statement: str, key: str, body: Any) -> None:
+        if self._database is not None:
+            self._pending.append((statement, (key, body())))
+
+    def advance_clock(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self._write("INSERT OR REPLACE INTO thing VALUES ('clock', ?, ?)", "ahead", lambda: json.dumps(self.clock.ahead_s))
+
+    def commit(self) -> None:
+        """Make what has changed since the last commit durable, all of it or nothing."""
+        if self._database is None or not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        try:
+            with self._database:
+                for statement, values in pending:
+                    self._database.execute(statement, values)
+        except sqlite3.Error as error:
+            raise OutsideError(f"the sandbox's state can't be written: {error}") from error
+
+    def forget_expired(self) -> None:
+        """Drop sessions that ended over an hour ago; before that they are kept, to say "expired" rather than "unknown"."""
+        now = self.clock.now().timestamp()
+        for session in [s for s in self.sessions.values() if s.expires < now - 3600]:
+            self.drop(session)
+
+    def close(self) -> None:
+        self.commit()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _load(self) -> None:
+        assert self._database is not None
+        for kind, key, body in self._database.execute("SELECT kind, id, body FROM thing"):
+            value = json.loads(body)
+            if kind == "account":
+                self.accounts[key] = account_from_json(value, account_id=key)
+            elif kind == "clock":
+                self.clock.ahead_s = value
+            else:
+                self._tables[kind][key] = _KINDS[kind](**value)
+        for account, body in self._database.execute("SELECT account, body FROM event ORDER BY number"):
+            self.events.setdefault(account, []).append(json.loads(body))
+
+
+def _open(folder: Path) -> sqlite3.Connection:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / "sandbox.sqlite"
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.chmod(path, 0o600)
+        database = sqlite3.connect(path, check_same_thread=False, timeout=1)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        found = database.execute("PRAGMA user_version").fetchone()[0]
+        if found not in (0, _VERSION):
+            raise InputError(f"{path} is of version {found}", expected=f"version {_VERSION}", remedy="use another --state folder")
+        with database:
+            database.execute("CREATE TABLE IF NOT EXISTS thing (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))")
+            database.execute("CREATE TABLE IF NOT EXISTS event (number INTEGER PRIMARY KEY, account TEXT, body TEXT)")
+            database.execute(f"PRAGMA user_version = {_VERSION}")
+        return database
+    except (OSError, sqlite3.Error) as error:
+        raise OutsideError(
+            f"{folder}: the sandbox's state can't be opened: {error}", remedy="is another sandbox using this --state folder?"
+        ) from error
+
+
