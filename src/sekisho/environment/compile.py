@@ -1,6 +1,7 @@
 """An environment file compiled to the Estate that it asks for. Pure: the same file gives the same bytes.
 
-What Sekisho makes in the jump account stands at the path ``/sekisho/``, so that it can be told from what others made.
+The managed policies that Sekisho makes stand at the path ``/sekisho/``, users and roles carry a tag (``mark.py``), so that they can be told
+from what others made.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from sekisho.environment import documents
 from sekisho.environment.file import Environment, Path_, RoleWanted
+from sekisho.environment.mark import mark
 from sekisho.environment.model import Group, PasswordPolicy
 from sekisho.errors import InputError, Place, PolicyError
 from sekisho.estate.managed import aws_managed_document, aws_managed_policy
@@ -191,7 +193,7 @@ class _Compiler:
                 inline = self.inline({"assume-roles": documents.allow_assume_role(arns)}, "user_inline_size", path)
         if len(groups) > QUOTAS["groups_per_user"].limit:
             raise self.environment.problem(("groups", groups[-1], "users"), f"the user {name} is in {len(groups)} groups", "at most 10")
-        return User(arn, name, self.environment.user_path(name), _unique_id("AIDA", arn), groups, inline)
+        return User(arn, name, self.environment.user_path(name), _unique_id("AIDA", arn), groups, inline, tags=mark(p.name for p in inline))
 
     def sign_in(self) -> SignIn | None:
         """Method 3 (M-01): one statement with the networks; users of groups without a Deny are the excluded principals (M-05)."""
@@ -222,7 +224,7 @@ class _Compiler:
         parsed = tuple(p if p.name in role.inline_policies else p.with_origin([stay] * len(p.statements)) for p in parsed)
         return Role(
             target.arn, target.name, self.trust(target, path), role.path, _unique_id("AROA", target.arn), parsed, attached, boundary,
-            role.session.max_duration,
+            role.session.max_duration, mark([*(a.arn for a in (*attached, boundary) if a), *(p.name for p in parsed)]),
         )  # fmt: skip
 
     def trust_document(self, target: RoleWanted, form: str, path: Path_) -> dict[str, Any]:

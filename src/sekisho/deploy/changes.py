@@ -1,0 +1,671 @@
+"""What has to be done so that what exists becomes what is wanted: an ordered list of changes, each with its AWS calls. Pure.
+
+The order keeps two promises at each step in between. **Nobody has more than before or after**: first comes what gives nothing by itself
+(policies that hang nowhere, groups and users without each other), then what only takes away, then documents that do both, then what gives,
+and last the Denies that go. **Whoever keeps a way keeps it throughout**: where something is taken and something given in exchange (a user
+who moves to another group, a policy in place of another) the new comes before the old goes. A Deny stands before the Allow that it limits,
+users stand before the trust policies that name them (A-31), and what goes, goes in reverse.
+
+**What is ours** is told by a mark that stands in the account itself: the path ``/sekisho/`` of managed policies, the tag ``sekisho`` of
+users and roles, and, for groups, such a policy attached. A role's tag also says which attachments are ours. All else is foreign: it is kept,
+and told, unless ``exclusive``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from sekisho.deploy.calls import Call, document_text
+from sekisho.environment import OURS
+from sekisho.environment.mark import MARK, is_marked, marks
+from sekisho.estate import Account, Estate, Group, ManagedPolicy, Role, SignIn, SignInStatement, User
+from sekisho.policy import Policy
+from sekisho.policy.quotas import QUOTAS
+
+
+class Sign(StrEnum):
+    ADD = "+"
+    CHANGE = "~"
+    REMOVE = "-"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step. ``subject`` is the ARN of what changes (``arn:aws:iam::ID:root`` for the account itself); ``text`` says what happens to it.
+
+    ``before`` and ``after`` are the documents of a policy that changes, for those who want to see them.
+    """
+
+    account: str
+    sign: Sign
+    subject: str
+    text: str
+    calls: tuple[Call, ...]
+    before: Policy | None = field(default=None, repr=False)
+    after: Policy | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Something on a principal of ours that we didn't make and leave alone."""
+
+    account: str
+    subject: str
+    text: str
+
+
+class _Phase(IntEnum):
+    """The order of steps; the module's docstring says why."""
+
+    SWITCH_OFF = 0
+    PREPARE_POLICIES = 1
+    PREPARE_GROUPS = 2
+    PREPARE_USERS = 3
+    HOLD = 4
+    DENY = 5
+    NARROW = 6
+    REPLACE = 7
+    GIVE = 8
+    TAKE = 9
+    OPEN = 10
+    UNDENY = 11
+    REMOVE_USERS = 12
+    REMOVE_GROUPS = 13
+    REMOVE_POLICIES = 14
+    ACCOUNT = 15
+    SWITCH_ON = 16
+
+
+HOLD = "sekisho-leaving"
+"""The inline Deny that a user gets before being taken apart: whatever goes first, nothing opens."""
+_DENY_ALL: Mapping[str, Any] = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
+
+
+def changes(existing: Estate, wanted: Estate, *, exclusive: bool = False) -> tuple[Change, ...]:
+    """The steps from ``existing`` to ``wanted``, in the order in which to make them; empty where there is nothing to do.
+
+    Documents that differ in spelling or order alone are no change. ``exclusive`` takes foreign attachments off our principals too.
+    Accounts that ``wanted`` doesn't hold are left alone.
+
+    >>> changes(Estate(), Estate())
+    ()
+    """
+    steps: list[tuple[_Phase, Change]] = []
+    for account in wanted.accounts:
+        steps += _Account(existing.account(account.id) or Account(account.id), account, exclusive).steps()
+    steps.sort(key=lambda s: s[0])
+    return tuple(change for _, change in steps)
+
+
+def foreign(existing: Estate, wanted: Estate) -> tuple[Foreign, ...]:
+    """What stands on principals of ours and isn't of the file: kept and shown."""
+    found: list[Foreign] = []
+    for account in wanted.accounts:
+        have = existing.account(account.id)
+        if have is not None:
+            found += _Account(have, account, False).foreign()
+    return tuple(found)
+
+
+class _Account:
+    """The steps of one account."""
+
+    def __init__(self, have: Account, want: Account, exclusive: bool) -> None:
+        self.have, self.want, self.exclusive = have, want, exclusive
+        self.id = want.id
+        self.found: list[tuple[_Phase, Change]] = []
+
+    def add(
+        self, phase: _Phase, sign: Sign, subject: str, text: str, *operations: tuple[str, dict[str, Any]], before: Policy | None = None,
+        after: Policy | None = None, service: str = "iam",
+    ) -> None:  # fmt: skip
+        calls = tuple(Call(self.id, service, name, {k: v for k, v in params.items() if v not in (None, [], ())}) for name, params in operations)
+        self.found.append((phase, Change(self.id, sign, subject, text, calls, before, after)))
+
+    def steps(self) -> list[tuple[_Phase, Change]]:
+        self.policies()
+        self.groups()
+        self.users()
+        self.roles()
+        self.account()
+        self.sign_in()
+        return self.found
+
+    # Managed policies -----------------------------------------------------------------------------------------------
+
+    def policies(self) -> None:
+        wanted = {p.arn: p for p in self.want.policies if not _is_aws(p.arn)}
+        for arn, policy in wanted.items():
+            have = self.have.managed(arn)
+            if policy.policy is None:
+                continue
+            document = document_text(policy.policy.document)
+            if have is None:
+                self.add(
+                    _Phase.PREPARE_POLICIES, Sign.ADD, arn, f"policy {policy.name}",
+                    ("CreatePolicy", {"PolicyName": policy.name, "Path": policy.path, "PolicyDocument": document}), after=policy.policy,
+                )  # fmt: skip
+            elif have.policy is None or not have.policy.same_as(policy.policy):
+                room = [("DeletePolicyVersion", {"PolicyArn": arn, "VersionId": v}) for v in _versions_in_the_way(have)]
+                self.add(
+                    _phase(have.policy, policy.policy), Sign.CHANGE, arn, f"policy {policy.name}", *room,
+                    ("CreatePolicyVersion", {"PolicyArn": arn, "PolicyDocument": document, "SetAsDefault": True}),
+                    before=have.policy, after=policy.policy,
+                )  # fmt: skip
+        for have in self.have.policies:
+            if have.path == OURS and not _is_aws(have.arn) and have.arn not in wanted and not self.held_by_others(have.arn):
+                old = [("DeletePolicyVersion", {"PolicyArn": have.arn, "VersionId": v}) for v in _versions(have) if v != have.default_version]
+                self.add(
+                    _Phase.REMOVE_POLICIES, Sign.REMOVE, have.arn, f"policy {have.name}", *old, ("DeletePolicy", {"PolicyArn": have.arn}),
+                    before=have.policy,
+                )  # fmt: skip
+
+    def held_by_others(self, arn: str) -> bool:
+        """Whether a foreign principal has our policy attached, or as its boundary: taking it away could open, so it stays."""
+        others: list[User | Group | Role] = [u for u in self.have.users if not self.our_user(u)]
+        others += [g for g in self.have.groups if not self.our_group(g) or (self.want.group(g.name) is None and self.foreign_members(g.name))]
+        others += [r for r in self.have.roles if not self.our_role(r)]
+        return any(arn in {a.arn for a in o.attached} or (not isinstance(o, Group) and o.boundary and o.boundary.arn == arn) for o in others)
+
+    # Groups ---------------------------------------------------------------------------------------------------------
+
+    def our_group(self, group: Group) -> bool:
+        return self.want.group(group.name) is not None or any(_is_ours(a.arn) for a in group.attached)
+
+    def groups(self) -> None:
+        for group in self.want.groups:
+            have = self.have.group(group.name)
+            if have is None:
+                self.add(_Phase.PREPARE_GROUPS, Sign.ADD, group.arn, f"group {group.name}", ("CreateGroup", _named("Group", group)))
+                self.inline(None, group, "Group", new=_Phase.PREPARE_GROUPS)
+                self.attached(None, group, "Group", new=_Phase.PREPARE_GROUPS)
+                continue
+            if have.path != group.path:
+                self.add(
+                    _Phase.PREPARE_GROUPS, Sign.CHANGE, have.arn, f"group {group.name}: path {have.path} → {group.path}",
+                    ("UpdateGroup", {"GroupName": group.name, "NewPath": group.path}),
+                )  # fmt: skip
+            self.inline(have, group, "Group")
+            self.attached(have, group, "Group")
+        for have in self.have.groups:
+            if self.our_group(have) and self.want.group(have.name) is None:
+                self.group_goes(have)
+
+    def group_goes(self, group: Group) -> None:
+        """Allows go, then Denies, then the group; ``users`` has seen to its members. With foreign members it stays: its Denies limit them."""
+        if self.foreign_members(group.name) and not self.exclusive:
+            return
+        for user in self.foreign_members(group.name):
+            self.membership(Sign.REMOVE, user, group.name, _Phase.TAKE)
+        self.stripped(group, "Group", _Phase.REMOVE_GROUPS)
+        self.add(_Phase.REMOVE_GROUPS, Sign.REMOVE, group.arn, f"group {group.name}", ("DeleteGroup", {"GroupName": group.name}))
+
+    def foreign_members(self, name: str) -> list[User]:
+        return [u for u in self.have.users if name in u.groups and not self.our_user(u)]
+
+    # Users ----------------------------------------------------------------------------------------------------------
+
+    def our_user(self, user: User) -> bool:
+        return self.want.user(user.name) is not None or is_marked(user.tags)
+
+    def users(self) -> None:
+        for user in self.want.users:
+            have = self.have.user(user.name)
+            if have is None:
+                self.add(
+                    _Phase.PREPARE_USERS, Sign.ADD, user.arn, f"user {user.name}",
+                    ("CreateUser", {**_named("User", user), "PermissionsBoundary": _boundary(user), "Tags": _tags(user.tags)}),
+                )  # fmt: skip
+                self.inline(None, user, "User", new=_Phase.GIVE)
+                self.attached(None, user, "User", new=_Phase.GIVE)
+            else:
+                if have.path != user.path:
+                    self.add(
+                        _Phase.PREPARE_USERS, Sign.CHANGE, have.arn, f"user {user.name}: path {have.path} → {user.path}",
+                        ("UpdateUser", {"UserName": user.name, "NewPath": user.path}),
+                    )  # fmt: skip
+                self.boundary(have, user, "User")
+                self.tags(have, user, "User")
+                self.inline(have, user, "User")
+                self.attached(have, user, "User")
+            self.groups_of(have, user)
+        for have in self.have.users:
+            if is_marked(have.tags) and self.want.user(have.name) is None:
+                self.user_goes(have)
+            elif self.exclusive and not self.our_user(have):
+                for name in have.groups:
+                    if self.want.group(name) is not None:
+                        self.membership(Sign.REMOVE, have, name, _Phase.TAKE)
+
+    def groups_of(self, have: User | None, want: User) -> None:
+        """In before out: in between a user has both groups' Denies, and the Allows of both."""
+        now = have.groups if have else ()
+        for name in want.groups:
+            if name not in now:
+                self.membership(Sign.ADD, want, name, _Phase.GIVE)
+        leaving = [n for n in now if n not in want.groups and self.leaves(n)]
+        for name in sorted(leaving, key=self.denies_in):
+            self.membership(Sign.REMOVE, have or want, name, _Phase.TAKE)
+
+    def leaves(self, name: str) -> bool:
+        """Whether a user of ours is taken out of a group that the file doesn't put them into: a group of ours, or any where exclusive."""
+        group = self.have.group(name)
+        return self.exclusive or (group is not None and self.our_group(group))
+
+    def denies_in(self, name: str) -> int:
+        """Groups with fewer Denies are left first: what their Denies limit, others still limit."""
+        group = self.have.group(name)
+        held = [] if group is None else [*group.inline, *(a.policy for a in group.attached if a.policy)]
+        return sum(s.denies for p in held for s in p.statements)
+
+    def membership(self, sign: Sign, user: User, group: str, phase: _Phase) -> None:
+        adds = sign is Sign.ADD
+        self.add(
+            phase, sign, user.arn, f"user {user.name} {'joins' if adds else 'leaves'} group {group}",
+            ("AddUserToGroup" if adds else "RemoveUserFromGroup", {"GroupName": group, "UserName": user.name}),
+        )  # fmt: skip
+
+    def user_goes(self, user: User) -> None:
+        """Denied everything first, which ends GetSessionToken sessions too; then credentials, policies, groups, and the user."""
+        name = {"UserName": user.name}
+        if HOLD not in {p.name for p in user.inline}:
+            text = f"user {user.name}: denied everything, until gone"
+            self.add(
+                _Phase.HOLD, Sign.CHANGE, user.arn, text,
+                ("PutUserPolicy", {**name, "PolicyName": HOLD, "PolicyDocument": document_text(_DENY_ALL)}),
+            )  # fmt: skip
+        for key in user.access_keys or ():
+            text = f"access key {key} of user {user.name}"
+            self.add(_Phase.REMOVE_USERS, Sign.REMOVE, user.arn, text, ("DeleteAccessKey", {**name, "AccessKeyId": key}))
+        if user.has_password:
+            self.add(_Phase.REMOVE_USERS, Sign.REMOVE, user.arn, f"password of user {user.name}", ("DeleteLoginProfile", dict(name)))
+        for device in user.mfa_devices or ():
+            gone = [("DeactivateMFADevice", {**name, "SerialNumber": device.serial})]
+            if device.kind == "virtual":
+                gone.append(("DeleteVirtualMFADevice", {"SerialNumber": device.serial}))
+            self.add(_Phase.REMOVE_USERS, Sign.REMOVE, user.arn, f"MFA device of user {user.name}", *gone)
+        for group in user.groups:
+            self.membership(Sign.REMOVE, user, group, _Phase.REMOVE_USERS)
+        self.stripped(user, "User", _Phase.REMOVE_USERS)
+        if user.boundary:
+            self.add(
+                _Phase.REMOVE_USERS, Sign.REMOVE, user.arn, f"boundary of user {user.name}", ("DeleteUserPermissionsBoundary", dict(name))
+            )
+        last: list[tuple[str, dict[str, Any]]] = [("DeleteUserPolicy", {**name, "PolicyName": HOLD}), ("DeleteUser", dict(name))]
+        self.add(_Phase.REMOVE_USERS, Sign.REMOVE, user.arn, f"user {user.name}", *last)
+
+    # Roles ----------------------------------------------------------------------------------------------------------
+
+    def our_role(self, role: Role) -> bool:
+        return self.want.role(role.name) is not None or is_marked(role.tags)
+
+    def roles(self) -> None:
+        for role in self.want.roles:
+            have = self.have.role(role.name)
+            if have is not None and have.path != role.path:
+                self.role_goes(have, f"role {role.name} at path {have.path}; a role's path can't be changed, so it is made anew")
+                have = None
+            if have is None:
+                self.role_comes(role)
+                continue
+            if not have.trust.same_as(role.trust):
+                self.add(
+                    _phase(have.trust, role.trust, opens=_Phase.OPEN), Sign.CHANGE, role.arn, f"role {role.name}: trust policy",
+                    ("UpdateAssumeRolePolicy", {"RoleName": role.name, "PolicyDocument": document_text(role.trust.document)}),
+                    before=have.trust, after=role.trust,
+                )  # fmt: skip
+            if have.max_session_s != role.max_session_s:
+                self.add(
+                    _Phase.NARROW if role.max_session_s < have.max_session_s else _Phase.OPEN, Sign.CHANGE, role.arn,
+                    f"role {role.name}: sessions of at most {role.max_session_s:,} s, until now {have.max_session_s:,} s",
+                    ("UpdateRole", {"RoleName": role.name, "MaxSessionDuration": role.max_session_s}),
+                )  # fmt: skip
+            self.boundary(have, role, "Role")
+            self.tags(have, role, "Role")
+            self.inline(have, role, "Role")
+            self.attached(have, role, "Role")
+        for have in self.have.roles:
+            if is_marked(have.tags) and self.want.role(have.name) is None:
+                self.role_goes(have, f"role {have.name}")
+
+    def role_comes(self, role: Role) -> None:
+        body = {**_named("Role", role), "AssumeRolePolicyDocument": document_text(role.trust.document), "MaxSessionDuration": role.max_session_s}
+        self.add(
+            _Phase.OPEN, Sign.ADD, role.arn, f"role {role.name}",
+            ("CreateRole", {**body, "PermissionsBoundary": _boundary(role), "Tags": _tags(role.tags)}), after=role.trust,
+        )  # fmt: skip
+        self.inline(None, role, "Role", new=_Phase.OPEN)
+        self.attached(None, role, "Role", new=_Phase.OPEN)
+
+    def role_goes(self, role: Role, text: str) -> None:
+        self.stripped(role, "Role", _Phase.NARROW)
+        gone: list[tuple[str, dict[str, Any]]] = []
+        for profile in role.extra.get("InstanceProfileList") or ():
+            pair = {"InstanceProfileName": profile["InstanceProfileName"], "RoleName": role.name}
+            gone.append(("RemoveRoleFromInstanceProfile", pair))
+        self.add(_Phase.NARROW, Sign.REMOVE, role.arn, text, *gone, ("DeleteRole", {"RoleName": role.name}))
+
+    # What principals carry ------------------------------------------------------------------------------------------
+
+    def inline(self, have: User | Group | Role | None, want: User | Group | Role, kind: str, new: _Phase | None = None) -> None:
+        """Inline policies; of a new principal in phase ``new``, those with a Deny first."""
+        now = {p.name: p for p in have.inline} if have else {}
+        named = {f"{kind}Name": want.name}
+        for policy in sorted(want.inline, key=_deny_first):
+            old = now.pop(policy.name, None)
+            if old is not None and old.same_as(policy):
+                continue
+            phase = new if new is not None else _phase(old, policy, gives=_Phase.OPEN if kind == "Role" else _Phase.GIVE)
+            self.add(
+                phase, Sign.CHANGE if old else Sign.ADD, want.arn, f"inline policy {policy.name} of {kind.lower()} {want.name}",
+                (f"Put{kind}Policy", {**named, "PolicyName": policy.name, "PolicyDocument": document_text(policy.document)}),
+                before=old, after=policy,
+            )  # fmt: skip
+        for name, old in now.items():
+            if self.may_go(have, name, kind):
+                phase = _Phase.UNDENY if _denies(old) else _Phase.TAKE if self.exchanged(have, want) else _Phase.NARROW
+                self.add(
+                    phase, Sign.REMOVE, want.arn, f"inline policy {name} of {kind.lower()} {want.name}",
+                    (f"Delete{kind}Policy", {**named, "PolicyName": name}), before=old,
+                )  # fmt: skip
+
+    def attached(self, have: User | Group | Role | None, want: User | Group | Role, kind: str, new: _Phase | None = None) -> None:
+        now = {a.arn: a for a in have.attached} if have else {}
+        named = {f"{kind}Name": want.name}
+        for policy in sorted(want.attached, key=lambda a: _deny_first(a.policy)):
+            if now.pop(policy.arn, None) is not None:
+                continue
+            gives = _Phase.OPEN if kind == "Role" else _Phase.GIVE
+            phase = new if new is not None else _Phase.DENY if _deny_first(policy.policy) == 0 else gives
+            self.add(
+                phase, Sign.ADD, want.arn, f"policy {policy.name} attached to {kind.lower()} {want.name}",
+                (f"Attach{kind}Policy", {**named, "PolicyArn": policy.arn}), after=policy.policy,
+            )  # fmt: skip
+        for arn, old in now.items():
+            if self.may_go(have, arn, kind):
+                # A document that we can't read may hold a Deny: it goes last.
+                denies = old.policy is None or _denies(old.policy)
+                phase = _Phase.UNDENY if denies else _Phase.TAKE if self.exchanged(have, want) else _Phase.NARROW
+                self.add(
+                    phase, Sign.REMOVE, want.arn, f"policy {old.name} detached from {kind.lower()} {want.name}",
+                    (f"Detach{kind}Policy", {**named, "PolicyArn": arn}), before=old.policy,
+                )  # fmt: skip
+
+    def exchanged(self, have: User | Group | Role | None, want: User | Group | Role) -> bool:
+        """Whether the principal gets a policy beside losing one: then the new comes first, so that nobody loses a way that stays."""
+        now = set() if have is None else {a.arn for a in have.attached} | {p.name for p in have.inline}
+        return any(w not in now for w in [*(a.arn for a in want.attached), *(p.name for p in want.inline)])
+
+    def may_go(self, have: User | Group | Role | None, name: str, kind: str) -> bool:
+        """Whether an attachment that the file doesn't want is ours to take: by its path, or by the principal's mark."""
+        if self.exclusive or _is_ours(name):
+            return True
+        if isinstance(have, Role | User):
+            return name in marks(have.tags) or name == HOLD
+        return False
+
+    def boundary(self, have: User | Role, want: User | Role, kind: str) -> None:
+        old, new = have.boundary, want.boundary
+        if (old.arn if old else None) == (new.arn if new else None):
+            return
+        named = {f"{kind}Name": want.name}
+        if new is not None:
+            self.add(
+                _Phase.DENY if old is None else _Phase.REPLACE, Sign.CHANGE if old else Sign.ADD, want.arn,
+                f"boundary {new.name} of {kind.lower()} {want.name}",
+                (f"Put{kind}PermissionsBoundary", {**named, "PermissionsBoundary": new.arn}), after=new.policy,
+            )  # fmt: skip
+        elif old is not None and self.may_go(have, old.arn, kind):
+            self.add(
+                _Phase.UNDENY, Sign.REMOVE, want.arn, f"boundary {old.name} of {kind.lower()} {want.name}",
+                (f"Delete{kind}PermissionsBoundary", named), before=old.policy,
+            )  # fmt: skip
+
+    def tags(self, have: User | Role, want: User | Role, kind: str) -> None:
+        """Tags of the file, our mark among them; other tags are foreign."""
+        now = dict(have.tags)
+        missing = [(k, v) for k, v in want.tags if now.get(k) != v]
+        if not missing:
+            return
+        sign = Sign.CHANGE if any(k in now for k, _ in missing) else Sign.ADD
+        text = f"{kind.lower()} {want.name}: marked as Sekisho's" if [k for k, _ in missing] == [MARK] else (
+            f"tags of {kind.lower()} {want.name}: {', '.join(k for k, _ in missing)}")  # fmt: skip
+        # The mark says what is ours: it changes once that is there, or goes.
+        self.add(_Phase.ACCOUNT, sign, want.arn, text, (f"Tag{kind}", {f"{kind}Name": want.name, "Tags": _tags(missing)}))
+
+    def stripped(self, principal: User | Group | Role, kind: str, phase: _Phase) -> None:
+        """All policies off a principal that goes: Allows first, Denies last."""
+        named = {f"{kind}Name": principal.name}
+        both: list[tuple[int, str, tuple[str, dict[str, Any]], Policy | None]] = []
+        for a in principal.attached:
+            detach = (f"Detach{kind}Policy", {**named, "PolicyArn": a.arn})
+            both.append((_deny_first(a.policy), f"policy {a.name} detached from {kind.lower()} {principal.name}", detach, a.policy))
+        for p in principal.inline:
+            if p.name != HOLD:
+                delete = (f"Delete{kind}Policy", {**named, "PolicyName": p.name})
+                both.append((_deny_first(p), f"inline policy {p.name} of {kind.lower()} {principal.name}", delete, p))
+        for _, text, operation, policy in sorted(both, key=lambda b: -b[0]):
+            self.add(phase, Sign.REMOVE, principal.arn, text, operation, before=policy)
+
+    # The account itself ---------------------------------------------------------------------------------------------
+
+    def account(self) -> None:
+        root = f"arn:aws:iam::{self.id}:root"
+        wanted = self.want.password_policy
+        if wanted is not None and any((self.have.password_policy or {}).get(k) != v for k, v in wanted.items()):
+            sign = Sign.CHANGE if self.have.password_policy else Sign.ADD
+            self.add(_Phase.PREPARE_POLICIES, sign, root, "password policy", ("UpdateAccountPasswordPolicy", dict(wanted)))
+        if self.want.alias is not None and self.have.alias != self.want.alias:
+            sign = Sign.CHANGE if self.have.alias else Sign.ADD
+            self.add(_Phase.ACCOUNT, sign, root, f"alias {self.want.alias}", ("CreateAccountAlias", {"AccountAlias": self.want.alias}))
+
+    def sign_in(self) -> None:
+        """M-02: statements first, the switch last; when it goes, the switch first. Statements can't be changed: new before old."""
+        if self.want.sign_in is None and (self.have.sign_in is None or not self.exclusive):
+            return
+        root = f"arn:aws:iam::{self.id}:root"
+        have, want = self.have.sign_in or SignIn(), self.want.sign_in or SignIn()
+        known = {_statement_key(s) for s in have.statements}
+        for statement in want.statements:
+            for part in in_calls(statement):
+                if _statement_key(part) not in known:
+                    self.add(
+                        _Phase.OPEN, Sign.ADD, root, f"sign-in: {_statement_text(part)}",
+                        ("PutResourcePermissionStatement", _statement_params(part)), service="signin",
+                    )  # fmt: skip
+        if want.enforced and not have.enforced:
+            self.add(_Phase.SWITCH_ON, Sign.ADD, root, "sign-in: console authorization on",
+                     ("PutConsoleAuthorizationConfiguration", {"targetId": self.id}), service="signin")  # fmt: skip
+        if have.enforced and not want.enforced:
+            self.add(_Phase.SWITCH_OFF, Sign.REMOVE, root, "sign-in: console authorization off",
+                     ("DeleteConsoleAuthorizationConfiguration", {"targetId": self.id}), service="signin")  # fmt: skip
+        keys = {_statement_key(p) for s in want.statements for p in in_calls(s)}
+        for statement in have.statements:
+            if _statement_key(statement) not in keys:
+                self.add(
+                    _Phase.UNDENY, Sign.REMOVE, root, f"sign-in: {_statement_text(statement)}",
+                    ("DeleteResourcePermissionStatement", {"statementId": statement.id}), service="signin",
+                )  # fmt: skip
+
+    # Foreign --------------------------------------------------------------------------------------------------------
+
+    def foreign(self) -> Iterator[Foreign]:
+        for kind, listed, of in (
+            ("user", self.want.users, self.have.user), ("group", self.want.groups, self.have.group), ("role", self.want.roles, self.have.role),
+        ):  # fmt: skip
+            for want in listed:
+                have = of(want.name)
+                if have is not None:
+                    yield from self.foreign_on(kind, have, want)
+        for group in self.have.groups:
+            if self.our_group(group):
+                stays = "" if self.want.group(group.name) else ", which stays for that"
+                for user in self.foreign_members(group.name):
+                    yield Foreign(self.id, user.arn, f"user {user.name}, who isn't of the file, is in group {group.name}{stays}")
+        for policy in self.have.policies:
+            if policy.path == OURS and self.want.managed(policy.arn) is None and self.held_by_others(policy.arn):
+                yield Foreign(self.id, policy.arn, f"policy {policy.name} is no longer of the file, but others hold it")
+
+    def foreign_on(self, kind: str, have: Any, want: Any) -> Iterator[Foreign]:
+        for name, text in [(a.arn, f"policy {a.name} is attached") for a in have.attached if a.arn not in {w.arn for w in want.attached}] + [
+            (p.name, f"has an inline policy {p.name}") for p in have.inline if p.name not in {w.name for w in want.inline}
+        ]:
+            if not self.may_go(have, name, kind.capitalize()):
+                subject = f"to {kind} {have.name}" if text.endswith("attached") else ""
+                yield Foreign(self.id, have.arn, f"{text} {subject}" if subject else f"{kind} {have.name} {text}")
+        if kind == "user":
+            for name in have.groups:
+                if name not in want.groups and not self.leaves(name):
+                    yield Foreign(self.id, have.arn, f"user {have.name} is in group {name}, which isn't of the file")
+
+
+# --- what a change of a document does ------------------------------------------------------------------------------------
+
+
+def _phase(old: Policy | None, new: Policy, *, gives: _Phase = _Phase.GIVE, opens: _Phase | None = None) -> _Phase:
+    """When a document is put in place: early where it can only take away, late where it can only give, else between."""
+    wider, narrower = (True, any(s.denies for s in new.statements)) if old is None else direction(old, new)
+    if old is None and _only_denies(new):
+        return _Phase.DENY
+    if wider and narrower and old is not None:
+        return _Phase.REPLACE
+    return (opens or gives) if wider else _Phase.NARROW
+
+
+def direction(old: Policy, new: Policy) -> tuple[bool, bool]:
+    """Whether a document in place of another may allow more, and whether it may allow less: told by its statements, on the side of caution.
+
+    Statements that differ in one list are compared by that list (more roles in an Allow: wider; more networks in a Deny outside them: wider);
+    all else counts as one statement gone and another come.
+    """
+    before = list(old.normalised()["Statement"])
+    after = list(new.normalised()["Statement"])
+    common = [s for s in before if s in after]
+    before = [s for s in before if s not in common]
+    after = [s for s in after if s not in common]
+    wider = narrower = False
+    for statement in before:
+        twin = next((s for s in after if _one_list_apart(statement, s) is not None), None)
+        if twin is None:
+            wider, narrower = wider or statement["Effect"] == "Deny", narrower or statement["Effect"] == "Allow"
+            continue
+        after.remove(twin)
+        grows, shrinks = _one_list_apart(statement, twin) or (True, True)
+        if statement["Effect"] == "Deny":
+            grows, shrinks = shrinks, grows
+        wider, narrower = wider or grows, narrower or shrinks
+    for statement in after:
+        wider, narrower = wider or statement["Effect"] == "Allow", narrower or statement["Effect"] == "Deny"
+    return wider, narrower
+
+
+def _one_list_apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[bool, bool] | None:
+    """Whether the statement applies to more, and to less, where the two differ in one list alone; None where they differ otherwise."""
+    lists_one, lists_other = dict(_lists(one, "")), dict(_lists(other, ""))
+    if lists_one.keys() != lists_other.keys() or one["Effect"] != other["Effect"]:
+        return None
+    apart = [k for k in lists_one if lists_one[k] != lists_other[k]]
+    if len(apart) != 1:
+        return None
+    now, then = set(lists_one[apart[0]]), set(lists_other[apart[0]])
+    grows, shrinks = bool(then - now), bool(now - then)
+    negated = any(f"/{n}" in apart[0] for n in ("NotAction", "NotResource")) or "/Condition/Not" in apart[0] or "Not" in apart[0].split("/")[2:3]
+    if apart[0].startswith("/Condition/") and not negated:
+        operator = apart[0].split("/")[2]
+        negated = "Not" in operator
+        if "ForAllValues" in operator or "Null" in operator or "Numeric" in operator or "Date" in operator:
+            return True, True
+    return (shrinks, grows) if negated else (grows, shrinks)
+
+
+def _lists(value: Any, pointer: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key != "Sid":
+                yield from _lists(inner, f"{pointer}/{key}")
+    else:
+        yield pointer, tuple(value) if isinstance(value, list) else (str(value),)
+
+
+def _denies(policy: Policy) -> bool:
+    return any(s.denies for s in policy.statements)
+
+
+def _only_denies(policy: Policy) -> bool:
+    return all(s.denies for s in policy.statements)
+
+
+def _deny_first(policy: Policy | None) -> int:
+    """The order of policies on one principal: Denies alone, then Denies with Allows, then Allows; what can't be read may be either."""
+    if policy is None:
+        return 1
+    return 0 if _only_denies(policy) else 1 if _denies(policy) else 2
+
+
+# --- small things of AWS's API -------------------------------------------------------------------------------------------
+
+
+def _is_aws(arn: str) -> bool:
+    return arn.split(":")[4:5] == ["aws"]
+
+
+def _is_ours(arn: str) -> bool:
+    return f":policy{OURS}" in arn and not _is_aws(arn)
+
+
+def _named(kind: str, thing: User | Group | Role) -> dict[str, Any]:
+    return {"Path": thing.path, f"{kind}Name": thing.name}
+
+
+def _boundary(thing: User | Role) -> str | None:
+    return thing.boundary.arn if thing.boundary else None
+
+
+def _tags(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"Key": k, "Value": v} for k, v in tags]
+
+
+def _versions(policy: ManagedPolicy) -> list[str]:
+    return [str(v.get("VersionId")) for v in policy.versions]
+
+
+def _versions_in_the_way(policy: ManagedPolicy) -> list[str]:
+    """The oldest versions that have to go before one more fits (A.4)."""
+    others = sorted((v for v in _versions(policy) if v != policy.default_version), key=lambda v: int(v.lstrip("v") or 0))
+    return others[: max(0, len(_versions(policy)) - QUOTAS["policy_versions"].limit + 1)]
+
+
+_ONE_OF: Sequence[tuple[str, str]] = (
+    ("source_ip", "sourceIp"), ("source_vpc", "sourceVpc"), ("signin_source_vpce", "signinSourceVpce"),
+    ("console_source_vpce", "consoleSourceVpce"), ("vpc_source_ip", "vpcSourceIp"), ("requested_region", "requestedRegion"),
+    ("excluded_principals", "excludedPrincipal"),
+)  # fmt: skip
+
+
+def in_calls(statement: SignInStatement) -> list[SignInStatement]:
+    """A permission statement in the parts that the API takes: one value of each kind (M-01)."""
+    parts: list[dict[str, tuple[str, ...]]] = [{}]
+    for name, _ in _ONE_OF:
+        values = getattr(statement, name)
+        parts = [{**p, name: (v,)} for p in parts for v in values] if values else parts
+    return [SignInStatement("", **p) for p in parts]
+
+
+def _statement_key(statement: SignInStatement) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(sorted(getattr(statement, name))) for name, _ in _ONE_OF)
+
+
+def _statement_params(statement: SignInStatement) -> dict[str, Any]:
+    return {param: getattr(statement, name)[0] for name, param in _ONE_OF if getattr(statement, name)}
+
+
+def _statement_text(statement: SignInStatement) -> str:
+    said: list[str] = []
+    words: Callable[[str], str] = lambda name: name.replace("_", " ")  # noqa: E731
+    for name, _ in _ONE_OF:
+        if getattr(statement, name):
+            said.append(f"{words(name)} {', '.join(getattr(statement, name))}")
+    return "; ".join(said) or "no condition"
