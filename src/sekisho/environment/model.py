@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -19,9 +19,9 @@ def _wrong(expected: str, remedy: str = "") -> PydanticCustomError:
 
 
 class Model(BaseModel):
-    """Immutable, strict about types, and no key that isn't known."""
+    """Immutable, strict about types, and no key that isn't known. A field's docstring is its description in the JSON Schema."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
 
 
 # --- single values -------------------------------------------------------------------------------------------------------
@@ -37,8 +37,12 @@ def _account_id(value: object) -> object:
 
 _NEVER_PUBLIC = [
     ipaddress.ip_network(n)
-    for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128")
-]
+    for n in (
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128",
+        "0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "ff00::/8", "::/128",
+    )
+]  # fmt: skip
+"""F-07, and the ranges that no packet comes from: nothing here is ever in aws:SourceIp."""
 
 
 def _cidr(value: object) -> object:
@@ -58,7 +62,7 @@ def _cidr(value: object) -> object:
     for never in _NEVER_PUBLIC:
         if network.version == never.version and network.subnet_of(never):  # type: ignore[arg-type]
             raise _wrong(
-                f"a network of public addresses: {value} is private, and aws:SourceIp never holds a private address (F-07)",
+                f"a network of public addresses: {value} is private or reserved, and aws:SourceIp never holds such an address (F-07)",
                 "give the public addresses that the network goes out with",
             )
     if network.prefixlen == 0:
@@ -70,7 +74,9 @@ def _cidr(value: object) -> object:
 
 def _address(value: object) -> object:
     try:
-        return str(ipaddress.ip_address(str(value) if isinstance(value, str) else ""))
+        if not isinstance(value, str) or "%" in value:
+            raise ValueError
+        return str(ipaddress.ip_address(value))
     except ValueError:
         raise _wrong("an IP address, such as 203.0.113.10", "IPv6 addresses go in quotes") from None
 
@@ -79,10 +85,18 @@ def _duration(value: object) -> object:
     """``1h``, ``90m``, ``3600s`` or a number of seconds → seconds."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    match = re.fullmatch(r"(\d+)([smhd])", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", value) if isinstance(value, str) else None
     if not match:
         raise _wrong("a duration, such as 1h, 90m or 3600s")
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+def _mfa_age(value: object) -> object:
+    """The longest session that carries MFA lasts 36 hours (D.4): a greater age would ask for nothing."""
+    seconds = _duration(value)
+    if not isinstance(seconds, int) or not 1 <= seconds <= 129600:
+        raise _wrong("a duration of at most 36h, and not none at all (D.4)")
+    return seconds
 
 
 def _session_duration(value: object) -> object:
@@ -102,20 +116,39 @@ def _names(value: object) -> object:
     return tuple(value)
 
 
-def _name(pattern: str, most: int, what: str) -> Any:
+def _name_pattern(letters: str, most: int) -> str:
+    return f"[A-Za-z0-9{re.escape(letters)}]{{1,{most}}}"
+
+
+def _name(letters: str, most: int, what: str) -> BeforeValidator:
+    pattern = _name_pattern(letters, most)
+
     def check(value: object) -> object:
         if not isinstance(value, str):
-            raise _wrong(f"a {what}", "put it in quotes" if isinstance(value, int | bool) else "")
-        if not re.fullmatch(pattern, value, re.ASCII) or len(value) > most:
-            raise _wrong(f"a {what}: at most {most} of A-Z a-z 0-9 and + = , . @ - _")
+            raise _wrong(f"a {what}", "put it in quotes" if isinstance(value, int | float) else "")
+        if not re.fullmatch(pattern, value):
+            raise _wrong(f"a {what}: 1 to {most} of A-Z a-z 0-9 and {' '.join(letters)}")
         return value
 
     return BeforeValidator(check)
 
 
+_PATH = r"/([A-Za-z0-9+=,.@_-]+/)*"
+
+
 def _path(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"/([!-.0-~]+/)*", value) or len(value) > 512:
-        raise _wrong("an IAM path, which begins and ends with a slash, such as /platform/")
+    """Narrower than AWS: a * or ? in a path would be a wildcard in the trust policies that name it, and $ a variable."""
+    if not isinstance(value, str) or not re.fullmatch(_PATH, value) or len(value) > 512:
+        raise _wrong("an IAM path: it begins and ends with a slash, such as /platform/, with A-Z a-z 0-9 and + = , . @ - _ between")
+    return value
+
+
+_ALIAS = r"[a-z0-9](-?[a-z0-9])*"
+
+
+def _alias(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(_ALIAS, value) or not 3 <= len(value) <= 63 or re.fullmatch(r"[0-9]{12}", value):
+        raise _wrong("an account alias: 3 to 63 of a-z 0-9, single hyphens between, and not 12 digits")
     return value
 
 
@@ -127,8 +160,11 @@ def _mfa(value: object) -> object:
     raise _wrong("required, optional, or {required: true, max_age: 1h}")
 
 
+_POLICY_ARN = r"arn:aws:iam::(aws|[0-9]{12}):policy/[!-~]+"
+
+
 def _policy_arn(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[!-~]+", value):
+    if not isinstance(value, str) or not re.fullmatch(_POLICY_ARN, value):
         raise _wrong("the ARN of a managed policy, such as arn:aws:iam::aws:policy/ReadOnlyAccess")
     return value
 
@@ -137,33 +173,55 @@ def _texts(what: str) -> Any:
     def check(value: object) -> object:
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise _wrong(f"a list of {what}")
-        twice = next((v for i, v in enumerate(value) if v in value[:i]), None)
-        if twice is not None:
+        if len(set(value)) != len(value):
+            twice = next(v for v in value if value.count(v) > 1)
             raise _wrong(f"each of the {what} once; {twice} stands twice")
         return tuple(value)
 
     return BeforeValidator(check)
 
 
-_NAME = r"[\w+=,.@-]+"
 _TEXT = {"type": "string"}
 _NAMES_SCHEMA = {"anyOf": [{"const": "anywhere"}, {"type": "array", "items": _TEXT, "minItems": 1}]}
-_DURATION_SCHEMA = {"anyOf": [{"type": "string", "pattern": r"^\d+[smhd]$"}, {"type": "integer"}]}
+_DURATION_SCHEMA = {"anyOf": [{"type": "string", "pattern": "^[0-9]{1,9}[smhd]$"}, {"type": "integer", "minimum": 1}]}
+_NEVER_V4 = (
+    r"0\.|10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|22[4-9]\.|2[345][0-9]\."
+)
+_V4, _V6 = r"([0-9]{1,3}\.){3}[0-9]{1,3}", r"(?=.*:.*:)[0-9A-Fa-f:.]+"
+# What a pattern can say; that no host bits are set, only reading can.
+_CIDR_V4 = f"(?!{_NEVER_V4}){_V4}(/([1-9]|[12][0-9]|3[0-2]))?"
+_CIDR_V6 = f"(?!([Ff][CcDdFf]|[Ff][Ee][89ABab])){_V6}(/([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?"
+_ALIAS_SCHEMA = {"type": "string", "pattern": f"^{_ALIAS}$", "minLength": 3, "maxLength": 63}
 
-AccountId = Annotated[str, BeforeValidator(_account_id), WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$"})]
-Cidr = Annotated[str, BeforeValidator(_cidr), WithJsonSchema(_TEXT)]
-IpAddress = Annotated[str, BeforeValidator(_address), WithJsonSchema(_TEXT)]
-Seconds = Annotated[int, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
+
+_IAM = "+=,.@-_"
+
+
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+def _listed(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": f"^{pattern}$"}, "uniqueItems": True})
+
+
+AccountId = Annotated[str, BeforeValidator(_account_id), _text("[0-9]{12}")]
+Alias = Annotated[str, BeforeValidator(_alias), WithJsonSchema(_ALIAS_SCHEMA)]
+Cidr = Annotated[str, BeforeValidator(_cidr), _text(f"({_CIDR_V4}|{_CIDR_V6})")]
+IpAddress = Annotated[str, BeforeValidator(_address), _text(f"({_V4}|{_V6})")]
+MfaSeconds = Annotated[int, BeforeValidator(_mfa_age), WithJsonSchema(_DURATION_SCHEMA)]
 SessionSeconds = Annotated[int, BeforeValidator(_session_duration), WithJsonSchema(_DURATION_SCHEMA)]
 NetworkNames = Annotated[tuple[str, ...] | Literal["anywhere"], BeforeValidator(_names), WithJsonSchema(_NAMES_SCHEMA)]
-UserName = Annotated[str, _name(_NAME, 64, "user name"), WithJsonSchema(_TEXT)]
-GroupName = Annotated[str, _name(_NAME, 128, "group name"), WithJsonSchema(_TEXT)]
-RoleName = Annotated[str, _name(_NAME, 64, "role name"), WithJsonSchema(_TEXT)]
-PolicyName = Annotated[str, _name(_NAME, 128, "policy name"), WithJsonSchema(_TEXT)]
-Label = Annotated[str, _name(r"[\w.@-]+", 64, "name"), WithJsonSchema(_TEXT)]
-IamPath = Annotated[str, BeforeValidator(_path), WithJsonSchema(_TEXT)]
-PolicyArn = Annotated[str, BeforeValidator(_policy_arn), WithJsonSchema(_TEXT)]
-UserNames = Annotated[tuple[UserName, ...], _texts("user names"), WithJsonSchema({"type": "array", "items": _TEXT})]
+UserName = Annotated[str, _name(_IAM, 64, "user name"), _text(_name_pattern(_IAM, 64))]
+GroupName = Annotated[str, _name(_IAM, 128, "group name"), _text(_name_pattern(_IAM, 128))]
+RoleName = Annotated[str, _name(_IAM, 64, "role name"), _text(_name_pattern(_IAM, 64))]
+PolicyName = Annotated[str, _name(_IAM, 128, "policy name"), _text(_name_pattern(_IAM, 128))]
+Label = Annotated[str, _name(".@-_", 64, "name"), _text(_name_pattern(".@-_", 64))]
+IamPath = Annotated[str, BeforeValidator(_path), WithJsonSchema({"type": "string", "pattern": f"^{_PATH}$", "maxLength": 512})]
+PolicyArn = Annotated[str, BeforeValidator(_policy_arn), _text(_POLICY_ARN)]
+PolicyArns = Annotated[tuple[PolicyArn, ...], _texts("policy ARNs"), _listed(_POLICY_ARN)]
+UserNames = Annotated[tuple[UserName, ...], _texts("user names"), _listed(_name_pattern(_IAM, 64))]
+GroupNames = Annotated[tuple[str, ...], _texts("group names"), _listed(_name_pattern(_IAM, 128))]
 Document = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 
 
@@ -171,10 +229,18 @@ Document = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 
 
 class MfaRule(Model):
-    """Whether a second factor is asked for, and how old it may be (seconds)."""
+    """Whether a second factor is asked for, and how old it may be."""
 
     required: bool = True
-    max_age: Seconds | None = None
+    """Whether requests without MFA are refused."""
+    max_age: MfaSeconds | None = None
+    """How long ago the second factor may have been given, at most 36h. None: any time in the session."""
+
+    @model_validator(mode="after")
+    def _age_asks_for_mfa(self) -> MfaRule:
+        if self.max_age is not None and not self.required:
+            raise _wrong("max_age only where MFA is required: who has no MFA has no age of it, and would be refused", "take max_age out")
+        return self
 
 
 Mfa = Annotated[MfaRule, BeforeValidator(_mfa), WithJsonSchema({"anyOf": [{"enum": ["required", "optional"]}, MfaRule.model_json_schema()]})]
@@ -184,87 +250,121 @@ class PasswordPolicy(Model):
     """The jump account's password policy."""
 
     minimum_length: Annotated[int, Field(ge=6, le=128)] = 8
+    """The shortest password, 6 to 128 characters."""
     reuse_prevention: Annotated[int, Field(ge=1, le=24)] | None = None
+    """How many of the last passwords can't be used again, 1 to 24."""
     max_age_days: Annotated[int, Field(ge=1, le=1095)] | None = None
+    """After how many days a password has to be changed."""
     require_symbols: bool = False
+    """Whether a password needs one of ! @ # $ % ^ & * ( ) _ + - = [ ] { } | '."""
     require_numbers: bool = False
+    """Whether a password needs a digit."""
     require_uppercase: bool = False
+    """Whether a password needs one of A to Z."""
     require_lowercase: bool = False
+    """Whether a password needs one of a to z."""
     allow_users_to_change: bool = True
+    """Whether every user may change the own password, whatever the policies say."""
 
 
 class Jump(Model):
     """The jump account: where all users live."""
 
     account: AccountId
-    alias: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9])*$", min_length=3, max_length=63)] | None = None
+    """The account's id: 12 digits, in quotes."""
+    alias: Alias | None = None
+    """The account's alias, for its sign-in address."""
     mfa: Mfa = MfaRule()
+    """Whether users need a second factor: in the jump account, and for every role that says nothing else."""
     self_service: Literal["article", "current"] = "current"
     """What users may do for themselves: the policy as the article has it, or one that is safe for named devices and a first sign-in."""
     networks: NetworkNames = "anywhere"
     """Method 1: a Deny on every group, outside these networks."""
     sign_in: NetworkNames = "anywhere"
-    """Method 3: where the sign-in itself is possible."""
+    """Method 3: where the sign-in itself is possible, by an AWS Sign-In policy."""
     password_policy: PasswordPolicy | None = None
+    """The account's password policy. None: AWS's default."""
 
 
 class Group(Model):
-    """A group of users in the jump account. ``networks``: other than the jump account's own; ``anywhere`` is the exception without a Deny."""
+    """A group of users in the jump account."""
 
     path: IamPath = "/"
+    """The path of the group and of its users; a role that `trusts_as: paths` names it."""
     users: UserNames = ()
+    """The names of its users. A user may be in several groups, of which at most one path may differ from /."""
     networks: NetworkNames | None = None
-    policies: tuple[PolicyArn, ...] = Field(default=(), strict=False)
+    """Method 1 for this group, in place of the jump account's networks; `anywhere` is the exception without a Deny."""
+    policies: PolicyArns = ()
+    """Managed policies that the group has besides Sekisho's own."""
     inline_policies: dict[PolicyName, Document] = {}
+    """Policy documents of the group itself, by name."""
 
 
 class Trusts(Model):
     """Whom a role trusts: groups (their users) and single users of the jump account."""
 
-    groups: Annotated[tuple[str, ...], _texts("group names"), WithJsonSchema({"type": "array", "items": _TEXT})] = ()
+    groups: GroupNames = ()
+    """Groups whose users may switch to the role."""
     users: UserNames = ()
+    """Single users, each of some group."""
 
 
 class Session(Model):
     """Sessions of a role: how long at most, and whether their keys are useless outside the role's networks (F-01)."""
 
     max_duration: SessionSeconds = 3600
+    """The longest session, 1h to 12h."""
     stay_on_networks: bool = False
+    """Whether a Deny in the role's own permissions keeps its sessions on the role's networks: without it they work from anywhere."""
 
 
 class Role(Model):
     """A role in a target account."""
 
     path: IamPath = "/"
-    policies: tuple[PolicyArn, ...] = Field(default=(), strict=False)
+    """The role's path."""
+    policies: PolicyArns = ()
+    """Managed policies of the role: AWS's, or the account's own."""
     inline_policies: dict[PolicyName, Document] = {}
+    """Policy documents of the role itself, by name."""
     boundary: PolicyArn | None = None
+    """The managed policy that is the role's permissions boundary."""
     trusts: Trusts
+    """Who may switch to the role."""
     trusts_as: Literal["users", "paths", "account"] = "users"
     """How the trust policy names them: each user, the path of their groups, or the jump account as a whole."""
     mfa: Mfa | None = None
-    """None: as in the jump account."""
+    """Whether switching needs a second factor. None: as in the jump account."""
     networks: NetworkNames = "anywhere"
-    """Method 2: in the trust policy."""
+    """Method 2: from where switching is possible, in the trust policy."""
     networks_as: Literal["deny", "allow"] = "deny"
     """The article's two forms: a Deny outside the networks, or an Allow only inside them."""
     session: Session = Session()
+    """The role's sessions."""
 
 
 class TargetAccount(Model):
     """An account that people switch into."""
 
     id: AccountId
+    """The account's id: 12 digits, in quotes."""
     roles: dict[RoleName, Role] = {}
+    """The account's roles, by name."""
 
 
 class EnvironmentFile(Model):
     """``sekisho.yaml``: a jump account, its groups, and the roles in other accounts that they may switch to."""
 
     version: Literal[1]
-    networks: dict[Label, Annotated[tuple[Cidr, ...], Field(strict=False)]] = {}
+    """The version of this format."""
+    networks: dict[Label, Annotated[tuple[Cidr, ...], Field(strict=False, json_schema_extra={"minItems": 1})]] = {}
+    """Names for networks: the public addresses that people come from."""
     jump: Jump
+    """The jump account."""
     groups: dict[GroupName, Group] = {}
+    """The jump account's groups, by name, with their users."""
     accounts: dict[Label, TargetAccount] = {}
+    """The accounts that people switch into, by a name of your own."""
     vantage_points: dict[Label, IpAddress] = {}
-    """Where ``sekisho try`` walks from."""
+    """Where ``sekisho try`` walks from: a name and an address each."""
