@@ -1,0 +1,40 @@
+"""Measuring side by side: every contender once a round, in turn, so that what else the machine does falls on all of them alike."""
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+
+
+def per_call(work: Callable[[], object], calls: int) -> Callable[[], float]:
+    """A contender that runs here: seconds for each of the ``calls`` calls that ``work()`` makes. No garbage collection within."""
+
+    def timed() -> float:
+        gc.collect()
+        gc.disable()
+        try:
+            started = time.perf_counter()
+            work()
+            return (time.perf_counter() - started) / calls
+        finally:
+            gc.enable()
+
+    return timed
+
+
+def interleaved(contenders: Mapping[str, Callable[[], float]], *, rounds: int = 7, warm: int = 2) -> dict[str, list[float]]:
+    """Each contender's seconds a call, one number a round; ``warm`` rounds before that aren't counted."""
+    measured: dict[str, list[float]] = {name: [] for name in contenders}
+    for i in range(warm + rounds):
+        # Who comes first changes from round to round: nobody always follows the same neighbour.
+        names = list(contenders)
+        for name in names[i % len(names) :] + names[: i % len(names)]:
+            seconds = contenders[name]()
+            if i >= warm:
+                measured[name].append(seconds)
+    return measured
+
+
+def median_ratio(peer: list[float], ours: list[float]) -> float:
+    """How many times as long the peer takes: the median of the rounds' ratios, each taken within its round."""
+    return median(p / o for p, o in zip(peer, ours, strict=True))
