@@ -17,7 +17,7 @@ A layer whose documents are not all known may allow or deny: the answer is then 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sekisho.decision.layers import Layers, layers_of
 from sekisho.decision.outcome import Because, Decision, Miss, Outcome
@@ -81,7 +81,7 @@ class Question:
         self.principal = request.principal
         self.credentials = request.credentials
         self.caller = _with_estate_facts(request.caller, layers)
-        self.resource_account = resource_account_of(request)
+        self.resource_account = resource_account_of(request) or layers.resource_account
         self.same_account = not self.resource_account or self.resource_account == self.caller.account
         lower = request.action.lower()
         self._lower = lower
@@ -90,14 +90,19 @@ class Question:
         self.facts: dict[str, Value] = derived_context(self.caller)
         if self.resource_account:
             self.facts["aws:resourceaccount"] = self.resource_account
+        if lower.startswith("iam:") and self.caller.partition in _HOME_REGIONS:
+            self.facts["aws:requestedregion"] = _HOME_REGIONS[self.caller.partition]  # E-05
         self.facts.update(layers.facts)
         self.refusal = self._refused_outright()
+        self.refused_by = "credentials"
+        if self.refusal is None and self._partitions_differ():
+            self.refusal, self.refused_by = self._denied, "partition"
         # D-25: GetCallerIdentity can't be denied; GetSessionToken asks no policy when an IAM user calls it.
         self.always = lower == "sts:getcalleridentity" or (lower == "sts:getsessiontoken" and self.caller.kind == "user" and self.refusal is None)
         self.allows: dict[tuple[str, int], list[Matched]] = {}
         self.denies: list[Matched] = []
         self._collect()
-        self.unknown = dict(layers.unknown)
+        self.unknown = {layer: why for layer, why in layers.unknown if layer not in _CONTROLS or self._controlled_by(layer)}
         self.clauses = tuple(self._clauses())
         varied = [m for c in self.clauses for m in c.matched] + self.denies
         self.may_be_unknown = bool(self.unknown) or any(m.ready.unknown for m in varied)
@@ -109,8 +114,8 @@ class Question:
         """(layer, level, policies) of every layer that is set and reaches this question."""
         layers, who = self.layers, self.caller
         listed: list[tuple[str, int, tuple[Policy, ...]]] = []
-        has_identity = who.kind in ("user", "role-session", "role", "federated-user", "root")
-        if has_identity:
+        has_identity = who.kind in _SIGNED
+        if self._controlled_by("service_control"):
             listed += [("service_control", i, level) for i, level in enumerate(layers.service_control or ())]
         if self.resource_control_applies:
             listed += [("resource_control", i, level) for i, level in enumerate(layers.resource_control or ())]
@@ -127,7 +132,19 @@ class Question:
 
     @property
     def resource_control_applies(self) -> bool:
-        return self._lower.partition(":")[0] in RCP_SERVICES
+        return self._controlled_by("resource_control")
+
+    def _controlled_by(self, layer: str) -> bool:
+        """D-03: SCPs bind signed callers but service-linked roles; RCPs the resources of some services, whoever calls."""
+        linked = ":role/aws-service-role/" in self.caller.entity
+        if layer == "service_control":
+            return self.caller.kind in _SIGNED and not linked
+        return self._lower.partition(":")[0] in RCP_SERVICES and (not linked or self.settings.rcp_applies_to_service_linked_roles)
+
+    def _partitions_differ(self) -> bool:
+        """D-05, D-46: nothing is ever allowed from one partition into another."""
+        parts = self.resource.split(":", 2)
+        return self.caller.kind in _SIGNED and parts[0] == "arn" and parts[1] not in (self.caller.partition, "*")
 
     def _collect(self) -> None:
         for layer, level, policies in self.layer_policies():
@@ -176,7 +193,7 @@ class Question:
         """The decision for a request of this question."""
         context = {**self.facts, **request.context}
         if self.refusal is not None:
-            return Decision(self, request, context, "implicit_deny", "credentials")
+            return Decision(self, request, context, "implicit_deny", self.refused_by)
         if self.always:
             return Decision(self, request, context, "allow", None)
         outcome, layer = self._known(context) if not self.may_be_unknown else self._both_ways(context)
@@ -227,11 +244,15 @@ class Question:
         """What must be allowed, in the order in which AWS's message names what is missing (D.1, D.2, D-03 to D-05, D.3)."""
         who, layers = self.caller, self.layers
         resource = self.allows["resource", 0]
-        # RCPs have no clause: RCPFullAWSAccess allows at every level and can't be detached (D.1, step 2).
-        has_identity = who.kind not in ("anonymous", "service", "federated")
-        if has_identity:
+        has_identity = who.kind in _SIGNED
+        if self._controlled_by("service_control"):
             for level in range(len(layers.service_control or ())):
                 yield self._clause("service_control", level)
+        if self.resource_control_applies:
+            for level, policies in enumerate(layers.resource_control or ()):
+                # RCPFullAWSAccess, the only RCP with an Allow, can't be detached: a level given without it has it all the same (D.1, step 2).
+                if any(not s.denies for p in policies for s in p.statements):
+                    yield self._clause("resource_control", level)
         if ("vpc_endpoint", 0) in self.allows:
             yield self._clause("vpc_endpoint")
         if has_identity and who.kind != "root":
@@ -246,7 +267,7 @@ class Question:
                 yield self._clause("session", bypass=directly)
             elif who.kind == "federated-user":
                 # D-04: GetFederationToken without a session policy has no identity-side permission.
-                yield Clause("session", tuple(directly))
+                yield Clause("session", tuple(directly), self.same_account and "resource" in self.unknown)
         if not has_identity or self.needs_trust or not self.same_account:
             yield self._clause("resource")
         if self.credentials is CredentialKind.SESSION_TOKEN and self._lower.startswith("iam:"):
@@ -289,7 +310,9 @@ class Question:
             return Miss(layer, ready, "Resource" if statement.resources is not None else "NotResource", "", self.resource, wanted)
         if ready.names(self.caller) is Grant.NONE:
             element = statement.principal or statement.not_principal
-            named = (*element.aws, *element.service, *element.federated) if element else ()
+            named = (*element.aws, *element.service, *element.federated, *element.canonical) if element else ()
+            if element is not None and element.anyone and not named:
+                named = ("*",)
             return Miss(layer, ready, "Principal" if statement.principal else "NotPrincipal", "", self.principal, named)
         for condition in ready.conditions:
             if condition.test(context) is not True:
@@ -297,17 +320,21 @@ class Question:
                 return Miss(layer, ready, "Condition", f"{condition.condition.operator} {condition.condition.key}", had, condition.condition.values)
         return None
 
+    @property
+    def _denied(self) -> str:
+        """AWS's text without a reason: all that another account gets to read (G-21)."""
+        where = f" on resource: {self.resource}" if self.resource != "*" else ""
+        return f"User: {self.principal} is not authorized to perform: {self.action}{where}"
+
     def message(self, outcome: Outcome, layer: str | None, context: Context) -> str:
         """AWS's own denial text (G-20, G-21); empty on allow."""
         if outcome == "allow":
             return ""
-        if layer == "credentials" and self.refusal is not None:
+        if self.refusal is not None:
             return self.refusal
         if layer == "credentials":
             return "The security token included in the request is invalid"
-        text = f"User: {self.principal} is not authorized to perform: {self.action}"
-        if self.resource != "*":
-            text += f" on resource: {self.resource}"
+        text = self._denied
         if not self.same_account or self.caller.kind in ("anonymous", "service", "federated") or outcome == "unknown" or layer is None:
             return text
         name = _MESSAGE_NAME[layer]
@@ -322,6 +349,11 @@ class Question:
             text += f": {arn}"
         return text
 
+
+_SIGNED = ("user", "role-session", "role", "federated-user", "root")
+_CONTROLS = ("service_control", "resource_control")
+_HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+"""E-05: IAM is global; the Region that its requests carry, by partition."""
 
 _DENY_ORDER = ("service_control", "resource_control", "vpc_endpoint", "identity", "boundary", "session", "resource")
 _MESSAGE_NAME: Mapping[str, str] = {
@@ -340,16 +372,19 @@ def _because(matched: Matched) -> Because:
 def _with_estate_facts(who: Caller, layers: Layers) -> Caller:
     if not layers.role and not layers.unique_id:
         return who
-    entity = layers.role if who.session or who.kind == "role" else ""
+    entity = layers.role or ("" if who.path_unknown or who.kind == "user" else who.entity)
     return caller(who.arn, entity=entity, unique_id=layers.unique_id or who.unique_id) or who
 
 
 def resource_account_of(request: Request) -> str:
-    """The account that owns the resource: as given, else from its ARN; empty where neither tells (then the caller's own)."""
+    """The account that owns the resource: as given, else from its ARN or aws:ResourceAccount; empty where none tells (then the caller's own)."""
     if request.resource_account:
         return request.resource_account
     parts = request.resource.split(":", 5)
-    return parts[4] if len(parts) == 6 and parts[4].isdigit() else ""
+    if len(parts) == 6 and parts[4].isdigit():
+        return parts[4]
+    given = request.context.get("aws:resourceaccount")
+    return given if isinstance(given, str) else ""
 
 
 class Authorizer:
@@ -395,8 +430,10 @@ class Authorizer:
 
     def _layers(self, request: Request) -> Layers:
         if isinstance(self.policies, Layers):
-            return self.policies
-        return layers_of(self.policies, request, resource_account_of(request) or request.caller.account)
+            if request.session_policies is None:
+                return self.policies
+            return replace(self.policies, session=(*(self.policies.session or ()), *request.session_policies))
+        return layers_of(self.policies, request, resource_account_of(request))
 
 
 def decide(request: Request, policies: Estate | Layers, settings: Settings = DEFAULT) -> Decision:

@@ -36,6 +36,8 @@ class Layers:
     role: str = ""
     """The ARN with path of a session's role, where the estate knows it (D-44)."""
     unique_id: str = ""
+    resource_account: str = ""
+    """Whose the resource is, where its ARN doesn't say and the estate knows (an S3 bucket)."""
 
 
 def layers_of(estate: Estate, request: Request, resource_account: str) -> Layers:
@@ -67,9 +69,24 @@ def layers_of(estate: Estate, request: Request, resource_account: str) -> Layers
             scp = account.service_control
             _unread(account, "service_control", unknown)
 
-    resource, rcp = _resource_side(estate, request, resource_account, unknown, facts)
+    owner = resource_account or _owner(estate, request.resource)
+    resource, rcp = _resource_side(estate, request, owner or who.account, unknown, facts)
     session = request.session_policies
-    return Layers(tuple(identity), boundary, session, resource, scp, rcp, None, tuple(unknown), tuple(facts.items()), role_arn, unique_id)
+    return Layers(
+        tuple(identity), boundary, session, resource, scp, rcp, None, tuple(unknown), tuple(facts.items()), role_arn, unique_id, owner,
+    )  # fmt: skip
+
+
+def _owner(estate: Estate, resource: str) -> str:
+    """The account whose resource policy is about a resource that doesn't name its account; empty where there is none."""
+    if not resource.startswith("arn:"):
+        return ""
+    return next((a.id for a in estate.accounts for arn, _ in a.resource_policies if _is_about(arn, resource)), "")
+
+
+def _is_about(arn: str, resource: str) -> bool:
+    """Whether a resource's policy is about a request's resource: the same, or something inside it (an object of a bucket)."""
+    return resource == arn or (resource.startswith(arn) and resource[len(arn)] in "/:")
 
 
 def _principal(account: Account, request: Request) -> User | Role | None:
@@ -78,9 +95,11 @@ def _principal(account: Account, request: Request) -> User | Role | None:
         user = account.user(who.name)
         return user if user and user.arn == who.arn else None
     if who.kind in ("role-session", "role"):
-        return account.role(who.name)
+        role = account.role(who.name)
+        return role if role and (who.kind == "role-session" or role.arn == who.arn) else None
     if who.kind == "federated-user" and who.entity:
-        return account.user(who.entity.rpartition("/")[2])
+        user = account.user(who.entity.rpartition("/")[2])
+        return user if user and user.arn == who.entity else None
     return None
 
 
@@ -89,7 +108,7 @@ def _missing(account: Account, request: Request, unknown: list[tuple[str, str]])
     for what, why in account.unread:
         if what in ("users", "groups", "roles", "policies", "account"):
             unknown.append(("identity", f"{what} of {account.id} could not be read: {why}"))
-    if request.caller.kind == "federated-user":
+    if request.caller.kind == "federated-user" and not request.caller.entity:
         unknown.append(("identity", f"whose session {request.principal} is, its ARN doesn't tell"))
 
 
@@ -147,7 +166,11 @@ def _resource_side(
         return (), None
     if account.organization:
         facts["aws:resourceorgid"] = account.organization
-    policies = tuple(p for arn, p in account.resource_policies if arn == request.resource)
+    policies = tuple(p for arn, p in account.resource_policies if _is_about(arn, request.resource))
+    for what, why in account.unread:
+        arn, mark, _ = what.partition("#policy")
+        if mark and _is_about(arn, request.resource):
+            unknown.append(("resource", f"the policy of {arn}: {why}"))
     service_linked = False
     if is_role_call:
         role = estate.role(request.resource)

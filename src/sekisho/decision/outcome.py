@@ -119,7 +119,8 @@ class Decision:
             return ()
         question = self._question
         varied = [m for group in question.allows.values() for m in group] + question.denies
-        return tuple(question.unknown.values()) + tuple(why for m in varied for why in m.ready.unknown)
+        unclear = (why for m in varied if m.when(self._context) is None for why in m.ready.unknown)
+        return tuple(dict.fromkeys((*(why for layer, why in question.layers.unknown if layer in question.unknown), *unclear)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Decision):

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from sekisho.errors import InputError
-from sekisho.policy import Policy
+from sekisho.policy import DEFAULT, Policy, Settings
 from sekisho.policy.condition import Context, Value, normal_value
 from sekisho.policy.operators import Unreadable, moment
 from sekisho.policy.principals import Caller, caller
@@ -24,6 +24,8 @@ class CredentialKind(Enum):
     SESSION_TOKEN = "session-token"
     """Temporary keys from GetSessionToken."""
     ROLE_SESSION = "role-session"
+    IDENTITY_PROVIDER = "identity-provider"
+    """A role session from AssumeRoleWithSAML or AssumeRoleWithWebIdentity, or of Identity Center: no MFA keys, ever (E-09)."""
     FEDERATED = "federated"
     """Temporary keys from GetFederationToken."""
     ROOT = "root"
@@ -35,8 +37,8 @@ class Request:
     ``principal``: the ARN of a user, role session, federated user or root, a service's host name, or ``anonymous``.
     ``credentials`` refines what STS and IAM let such credentials do at all (D-24, D-25); None: only what the principal tells.
     ``session_policies`` are those passed when the session was made (D-04); None: none were passed.
-    ``role`` is the ARN with path of a session's role, where it isn't ``role/NAME``.
-    Raises InputError for a principal or a context value of no known form.
+    ``role`` is the ARN with path of a session's role, where it isn't ``role/NAME``; of a federated user the ARN of the user behind it.
+    Raises InputError for a principal or a context value of no known form, and for a key that stands twice in two letter cases.
 
     >>> Request("arn:aws:iam::111122223333:user/alice", "sts:AssumeRole", "*", {"aws:SourceIp": "203.0.113.10"}).action
     'sts:AssumeRole'
@@ -83,10 +85,11 @@ class Request:
                     raise InputError(f"context key {key}: {value!r} can't be a value", expected=str(error)) from None
                 if normal is not None:
                     found[key.lower()] = normal
+            if len(found) < len(context):
+                _once_each(context)
         if "aws:currenttime" in found or "aws:epochtime" in found:
             _one_clock(found)
-        arn = found.get("aws:principalarn")
-        who = _caller(principal, role or (arn if isinstance(arn, str) else ""), found)
+        who = _caller(principal, role, found)
         put = object.__setattr__
         put(self, "principal", principal)
         put(self, "action", action)
@@ -96,7 +99,7 @@ class Request:
         put(self, "credentials", credentials)
         put(self, "session_policies", session_policies)
         put(self, "caller", who)
-        put(self, "question", (who, action, resource, resource_account, credentials, session_policies))
+        put(self, "question", (who, action, resource, resource_account or found.get("aws:resourceaccount"), credentials, session_policies))
         put(self, "_hash", None)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -122,7 +125,8 @@ class Request:
         parts: dict[str, Any] = {
             "principal": self.principal, "action": self.action, "resource": self.resource, "context": self.context,
             "resource_account": self.resource_account, "credentials": self.credentials,
-            "session_policies": self.session_policies, "role": self.caller.entity if self.caller.session else "",
+            "session_policies": self.session_policies,
+            "role": self.caller.entity if self.caller.session and not self.caller.path_unknown else "",
         }  # fmt: skip
         parts.update(changes)
         return Request(**parts)
@@ -132,16 +136,43 @@ class Request:
         return self.replace(context={**self.context, **{k.lower(): v for k, v in changes.items()}})
 
 
-def _caller(principal: str, entity: str, context: Context) -> Caller:
+def _once_each(context: Mapping[str, Any]) -> None:
+    """C-03: a key in two letter cases is one key twice; which of the values counts, nobody could tell."""
+    seen: dict[str, str] = {}
+    for key in context:
+        if key.lower() in seen:
+            raise InputError(f"context key {key} stands twice", expected=f"each key once, in any letter case; the other is {seen[key.lower()]}")
+        seen[key.lower()] = key
+
+
+def _caller(principal: str, role: str, context: Context) -> Caller:
     userid = context.get("aws:userid")
     unique = userid.partition(":")[0] if isinstance(userid, str) else ""
-    who = caller(principal, entity=entity if ":assumed-role/" in principal or ":federated-user/" in principal else "", unique_id=unique)
+    entity = ""
+    if ":assumed-role/" in principal or ":federated-user/" in principal:
+        arn = context.get("aws:principalarn")
+        entity = role or (arn if isinstance(arn, str) else "")
+        if entity and not _may_be_behind(entity, principal):
+            if role:
+                raise InputError(f"{role} is not behind {principal}", expected="the session's own role, or the user of a federated user")
+            entity = ""
+    who = caller(principal, entity=entity, unique_id=unique)
     if who is None:
         raise InputError(
             f"{principal!r} is no principal",
             expected="the ARN of a user, role, role session, federated user or root, a service such as ec2.amazonaws.com, or anonymous",
         )
     return who
+
+
+def _may_be_behind(entity: str, session: str) -> bool:
+    """Whether an IAM ARN can be the role (D-44: of the same name) or the user that a session's ARN is of."""
+    have, of = entity.split(":", 5), session.split(":", 5)
+    if len(have) != 6 or len(of) != 6 or have[1] != of[1] or have[2] != "iam" or have[4] != of[4]:
+        return False
+    if of[5].startswith("federated-user/"):
+        return have[5].startswith("user/")
+    return have[5].startswith("role/") and have[5].rpartition("/")[2] == of[5].split("/")[1]
 
 
 def _one_clock(context: dict[str, Value]) -> None:
@@ -208,29 +239,41 @@ def request_context(
     issued: datetime | None = None,
     now: datetime | None = None,
     via_aws_service: bool = False,
+    called_via: Sequence[str] = (),
+    service_ip: str | None = None,
     region: str | None = None,
     user_agent: str | None = None,
-) -> dict[str, str]:
+    settings: Settings = DEFAULT,
+) -> dict[str, Value]:
     """The context that a request carries by kind of credential (table E); times in UTC, ages in seconds.
 
     ``mfa``: whether the credentials themselves carry MFA. A long-term key has no MFA keys at all, whatever is passed.
-    Either ``source_ip`` or the VPC keys, never both (E-02).
+    Either ``source_ip`` or the VPC keys, never both (E-02): with any of the VPC keys ``source_ip`` is left out.
+    ``via_aws_service``: a service calls on with the caller's credentials (forward access session, column e). Its address is the first
+    call's, or under the other reading of E-12 (``settings.fas_source_ip``) ``service_ip``; nothing of a VPC endpoint survives.
 
     >>> request_context(CredentialKind.KEY, source_ip="203.0.113.5")
     {'aws:ViaAWSService': 'false', 'aws:SecureTransport': 'true', 'aws:SourceIp': '203.0.113.5'}
     """
-    context = {"aws:ViaAWSService": "true" if via_aws_service else "false", "aws:SecureTransport": "true"}
-    if source_vpc is None and source_vpce is None:
-        if source_ip is not None:
-            context["aws:SourceIp"] = source_ip
-    else:
-        for key, value in (("aws:SourceVpc", source_vpc), ("aws:SourceVpce", source_vpce), ("aws:VpcSourceIp", vpc_source_ip)):
-            if value is not None:
-                context[key] = value
-    if kind not in (CredentialKind.KEY, CredentialKind.FEDERATED, CredentialKind.ROOT):
+    context: dict[str, Value] = {"aws:ViaAWSService": "true" if via_aws_service else "false", "aws:SecureTransport": "true"}
+    vpc_keys = {k: v for k, v in (("SourceVpc", source_vpc), ("SourceVpce", source_vpce), ("VpcSourceIp", vpc_source_ip)) if v is not None}
+    if via_aws_service:
+        address = service_ip if settings.fas_source_ip == "service" else None if vpc_keys else source_ip
+        if address is not None:
+            context["aws:SourceIp"] = address
+    elif vpc_keys:
+        context.update({f"aws:{key}": value for key, value in vpc_keys.items()})
+    elif source_ip is not None:
+        context["aws:SourceIp"] = source_ip
+    if called_via:
+        context["aws:CalledVia"] = tuple(called_via)
+        context["aws:CalledViaFirst"], context["aws:CalledViaLast"] = called_via[0], called_via[-1]
+    if kind in _WITH_MFA_KEYS:
         context["aws:MultiFactorAuthPresent"] = "true" if mfa else "false"
         if mfa and mfa_age_s is not None:
             context["aws:MultiFactorAuthAge"] = str(mfa_age_s)
+    elif kind is CredentialKind.KEY and via_aws_service:
+        context["aws:MultiFactorAuthPresent"] = "false"
     if issued is not None and kind not in (CredentialKind.KEY, CredentialKind.ROOT):
         context["aws:TokenIssueTime"] = _iso(issued)
     if now is not None:
@@ -241,6 +284,9 @@ def request_context(
     if user_agent is not None:
         context["aws:UserAgent"] = user_agent
     return context
+
+
+_WITH_MFA_KEYS = (CredentialKind.CONSOLE, CredentialKind.SESSION_TOKEN, CredentialKind.ROLE_SESSION)
 
 
 def _iso(at: datetime) -> str:

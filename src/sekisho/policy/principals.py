@@ -39,6 +39,8 @@ class Caller:
     entity: str = ""
     session: str = ""
     unique_id: str = ""
+    path_unknown: bool = False
+    """A session's ARN doesn't tell its role's path, and nobody else did: the account's one role of that name is meant (D-44)."""
 
 
 _ARN = re.compile(r"arn:([a-z0-9-]+):(iam|sts)::(\d{12}|aws|cloudfront):(.+)", re.DOTALL)
@@ -75,8 +77,8 @@ def caller(principal: str, *, entity: str = "", unique_id: str = "") -> Caller |
     if service == "sts" and kind == "assumed-role" and tail.count("/") == 1:
         role, session = tail.split("/")
         if role and session:
-            entity = entity or f"arn:{partition}:iam::{account}:role/{role}"
-            return Caller("role-session", principal, account, partition, role, entity, session, unique_id)
+            guessed = f"arn:{partition}:iam::{account}:role/{role}"
+            return Caller("role-session", principal, account, partition, role, entity or guessed, session, unique_id, path_unknown=not entity)
     if service == "sts" and kind == "federated-user" and tail:
         user = entity or ""
         return Caller("federated-user", principal, account, partition, tail, user, tail, unique_id)
@@ -117,16 +119,13 @@ def _entry_names(entry: str, who: Caller) -> Grant:
         return Grant.ROLE if who.kind == "role" else Grant.ACCOUNT if who.kind == "root" else Grant.DIRECT
     if entry == who.entity and entry:
         return Grant.ROLE
-    if who.account and (entry == who.account or (entry.endswith(":root") and _account(entry) == who.account)):
+    if who.path_unknown and entry.endswith("/" + who.name) and entry.startswith(f"arn:{who.partition}:iam::{who.account}:role/"):
+        return Grant.ROLE
+    if who.account and entry in (who.account, f"arn:{who.partition}:iam::{who.account}:root"):
         return Grant.ACCOUNT
     if who.unique_id and entry == who.unique_id:
         return Grant.DIRECT if who.kind == "user" else Grant.ROLE
     return Grant.NONE
-
-
-def _account(arn: str) -> str:
-    parts = arn.split(":", 5)
-    return parts[4] if len(parts) == 6 else ""
 
 
 _NAME = r"[\w+=,.@/\-]+"
