@@ -19,8 +19,10 @@ class Place:
 
     def __str__(self) -> str:
         where = self.file or ""
-        if self.line is not None:
+        if self.line is not None and self.file:
             where += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
+        elif self.line is not None:
+            where = f"line {self.line}" + (f", column {self.column}" if self.column is not None else "")
         if self.pointer:
             where += f" at {self.pointer}" if where else self.pointer
         return where

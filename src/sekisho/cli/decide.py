@@ -37,9 +37,18 @@ def command(source: str, estate_path: str | None) -> int:
     for line in _lines(source):
         answer = _answer(line, estate)
         failed = failed or "error" in answer
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        sys.stdout.write(_written(answer) + "\n")
     sys.stdout.flush()
     return 2 if failed else 0
+
+
+def _written(answer: Mapping[str, Any]) -> str:
+    text = json.dumps(answer, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can say and UTF-8 can't
+        return json.dumps(answer)
+    return text
 
 
 def _lines(source: str) -> Iterable[bytes]:
@@ -58,9 +67,13 @@ def _lines(source: str) -> Iterable[bytes]:
 
 
 def _answer(line: bytes, estate: Estate | None) -> dict[str, Any]:
+    from sekisho.policy.json_text import NotJson, decoded, parsed
+    from sekisho.policy.positions import Positions
+
     case_id: Any = None
     try:
-        case = json.loads(line, object_pairs_hook=_once)
+        text = decoded(line)
+        case = parsed(text, Positions(text))
         if not isinstance(case, dict):
             raise InputError("a case is a JSON object")
         case_id = case.get("id")
@@ -69,21 +82,18 @@ def _answer(line: bytes, estate: Estate | None) -> dict[str, Any]:
         return {"id": case_id, **_decision(case, estate)}
     except SekishoError as error:
         return {"id": case_id, "error": " ".join(str(error).split())}
-    except UnicodeDecodeError:
-        return {"id": case_id, "error": "the line is not UTF-8"}
-    except ValueError as error:
-        return {"id": case_id, "error": f"not JSON: {error}"}
-    except RecursionError:
-        return {"id": case_id, "error": "nested too deep"}
+    except NotJson as error:
+        where = f"column {error.column}" + (f" at {error.pointer}" if error.pointer else "")
+        return {"id": _id_of(line), "error": f"Syntax errors in policy. {where}: {error.found}; expected {error.expected}"}
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [k for k, _ in pairs]
-        twice = next(k for k in names if names.count(k) > 1)
-        raise InputError(f'Syntax errors in policy. The key "{twice}" stands twice in one object')
-    return result
+def _id_of(line: bytes) -> Any:
+    """The id of a line that can't be read strictly (a key stands twice, say), where it can be told; else None."""
+    try:
+        case = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return case.get("id") if isinstance(case, dict) else None
 
 
 def _condition(case: Mapping[str, Any]) -> dict[str, Any]:

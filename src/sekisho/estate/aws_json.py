@@ -7,6 +7,7 @@ load: it is listed in ``Account.unread``, and answers that need it are unknown.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -31,6 +32,7 @@ from sekisho.estate.model import (
     User,
 )
 from sekisho.policy import Policy, PolicyKind
+from sekisho.policy.json_text import NotJson, decoded, parsed
 from sekisho.policy.positions import Positions
 
 MAX_FILE = 512 * 1024 * 1024
@@ -84,32 +86,12 @@ def _load_file(file: Path) -> Account:
 def read_json(raw: bytes, file: str) -> tuple[Any, Positions]:
     """Parse a JSON file strictly: UTF-8, no key twice, no bottomless nesting. Raises InputError with line and column."""
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError("not UTF-8", place=Place(file, None, line), expected="JSON in UTF-8") from error
-    positions = Positions(text)
-    twice: list[str] = []
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) != len(pairs):
-            names = [k for k, _ in pairs]
-            twice.append(next(k for k in names if names.count(k) > 1))
-        return result
-
-    try:
-        body = json.loads(text, object_pairs_hook=once)
-    except json.JSONDecodeError as error:
-        where = "the file ends too early" if error.pos >= len(text.rstrip()) else error.msg
-        raise InputError(f"not JSON: {where}", place=Place(file, None, error.lineno, error.colno), expected="JSON") from error
-    except RecursionError:
-        raise InputError("nested too deep", place=Place(file), expected="JSON of an account") from None
-    if twice:
-        at = text.find(f'"{twice[0]}"')
-        line, column = positions.at_offset(max(at, 0))
-        raise InputError(f'the key "{twice[0]}" stands twice in one object', place=Place(file, None, line, column), expected="each key once")
-    return body, positions
+        text = decoded(raw.removeprefix(codecs.BOM_UTF8))
+        positions = Positions(text)
+        return parsed(text, positions), positions
+    except NotJson as error:
+        place = Place(file, error.pointer, error.line, error.column)
+        raise InputError(error.found, place=place, expected=error.expected) from error
 
 
 def write_estate(estate: Estate, folder: str | Path) -> list[Path]:

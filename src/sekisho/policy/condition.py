@@ -94,7 +94,7 @@ def ready(condition: Condition, *, expands: bool, settings: Settings) -> ReadyCo
     elif use.quantifier == "ForAnyValue":
         test = _for_any(key, listed, missing)
     elif not varying and not unknown and condition.values:
-        test = _single_fixed(key, row, wants, missing or row.negated)
+        test = _single_fixed(key, row, wants, missing or row.negated, row.of_invalid(settings))
     else:
         test = _single(key, listed, missing or row.negated)
     also = tuple(dict.fromkeys(v.key for t in varying for v in t.variables))
@@ -136,7 +136,7 @@ def _hits(row: Operator, wants: Sequence[Want]) -> Callable[[object], bool]:
 
 def _listed(row: Operator, wants: Sequence[Want], varying: Sequence[Template], settings: Settings, uncertain: bool) -> Listed:
     hits = _hits(row, wants)
-    negated, invalid, read_have = row.negated, row.invalid_have, row.have
+    negated, invalid, read_have = row.negated, row.of_invalid(settings), row.have
 
     def listed(text: str, context: Context) -> bool | None:
         try:
@@ -165,9 +165,9 @@ def _null_test(key: str, values: Sequence[str], settings: Settings) -> Test:
     return null
 
 
-def _single_fixed(key: str, row: Operator, wants: Sequence[Want], when_absent: bool) -> Test:
+def _single_fixed(key: str, row: Operator, wants: Sequence[Want], when_absent: bool, invalid: bool) -> Test:
     """The common case, kept short because every decision runs it: no variables, no set operator."""
-    hits, negated, invalid, read_have = _hits(row, wants), row.negated, row.invalid_have, row.have
+    hits, negated, read_have = _hits(row, wants), row.negated, row.have
     many = key in MANY
 
     def test(context: Context) -> bool:
@@ -200,10 +200,13 @@ def _single(key: str, listed: Listed, when_absent: bool) -> Test:
 
 
 def _values(value: Value | None) -> Sequence[str]:
-    """The set that a set operator looks at; an empty string counts as no values (C-19)."""
-    if value is None or value == "":
+    """The set that a set operator looks at; an empty string counts as no values, alone in a list as well (C-19, C-26)."""
+    if value is None or value in _NO_VALUES:
         return ()
     return (value,) if isinstance(value, str) else value
+
+
+_NO_VALUES = ("", ("",))
 
 
 def _for_all(key: str, listed: Listed) -> Test:

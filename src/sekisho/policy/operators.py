@@ -24,7 +24,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -91,6 +91,10 @@ class Operator:
     invalid_have: bool = False
     among: Callable[[Sequence[Want]], Callable[[Have], bool]] | None = None
 
+    def of_invalid(self, settings: Settings) -> bool:
+        """``invalid_have`` under ``settings``, of which dates are one."""
+        return not settings.invalid_date_fails_negated if self.name == "DateNotEquals" else self.invalid_have
+
 
 def _plain(pieces: Sequence[Piece]) -> str:
     return "".join(p.text for p in pieces)
@@ -150,7 +154,7 @@ def _read_arn(pieces: Sequence[Piece], _settings: Settings) -> Pattern:
 
 
 def _have_arn(text: str) -> str:
-    if text.count(":") < 5:
+    if text.count(":") < 5 or not text.startswith("arn:"):
         raise Unreadable("an ARN has six components")
     return text
 
@@ -160,9 +164,10 @@ def _have_arn(text: str) -> str:
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 _DATE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
-    r"(?:[Tt](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?(?P<zone>[Zz]|[+-]\d{2}:?\d{2})?)?)?)?",
+    r"(?:[Tt](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?(?P<zone>[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)?)?)?)?",
     re.ASCII,
 )
+_SECONDS = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_EPOCH = 9223372036854775807
 
@@ -171,44 +176,45 @@ def number(text: str) -> Decimal:
     """C-32: decimal syntax (``1e1``, ``-0.5``, ``007``), kept exactly. Raises Unreadable."""
     if not _NUMBER.fullmatch(text):
         raise Unreadable("not a number")
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise Unreadable("not a number") from error
+    return Decimal(text)
 
 
 def moment(text: str) -> Decimal:
-    """C-12: a date of W3C's ISO 8601 profile, or epoch seconds, as seconds since 1970 (UTC). Raises Unreadable.
+    """C-12: a date of W3C's ISO 8601 profile, or epoch seconds, as seconds since 1970 (UTC), exactly. Raises Unreadable.
 
-    No zone: UTC; a date alone: 00:00:00.
+    No zone: UTC; a date alone: 00:00:00. Four digits are a year.
 
     >>> moment("2026-01-01T09:00:00+09:00") == moment("2026-01-01") == moment("1767225600")
     True
     """
-    if text.isascii() and text.isdigit() and len(text) != 4:
-        value = int(text)
-        if value > _LATEST_EPOCH:
-            raise Unreadable("later than any time")
-        return Decimal(value)
     match = _DATE.fullmatch(text)
     if not match:
-        if _NUMBER.fullmatch(text):
-            return number(text)
-        raise Unreadable("not a date")
+        if not _SECONDS.fullmatch(text):
+            raise Unreadable("not a date")
+        return Decimal(text)
     part = match.groupdict()
     zone = part["zone"] or "Z"
     offset = timedelta(0)
     if zone not in "Zz":
-        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:])) * (-1 if zone[0] == "-" else 1)
+        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:])) * (-1 if zone[0] == "-" else 1)
     try:
         at = datetime(
             int(part["year"]), int(part["month"] or 1), int(part["day"] or 1),
             int(part["hour"] or 0), int(part["minute"] or 0), int(part["second"] or 0), tzinfo=UTC,
         )  # fmt: skip
-        whole = (at - _EPOCH) - offset
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise Unreadable("not a date") from error
-    return Decimal(whole.days * 86400 + whole.seconds) + Decimal("0." + (part["fraction"] or "0"))
+    whole = (at - _EPOCH) - offset
+    fraction = part["fraction"] or "0"
+    return Context(prec=20 + len(fraction)).add(Decimal(whole.days * 86400 + whole.seconds), Decimal("0." + fraction))
+
+
+def policy_moment(text: str) -> Decimal:
+    """A date as a policy may have it: ISO 8601, or whole epoch seconds from 0 to 9223372036854775807. Raises Unreadable."""
+    value = moment(text)
+    if not _DATE.fullmatch(text) and not (text.isdigit() and value <= _LATEST_EPOCH):
+        raise Unreadable("not a date, nor whole seconds since 1970")
+    return value
 
 
 def _read_number(pieces: Sequence[Piece], _settings: Settings) -> Decimal:
@@ -216,7 +222,7 @@ def _read_number(pieces: Sequence[Piece], _settings: Settings) -> Decimal:
 
 
 def _read_moment(pieces: Sequence[Piece], _settings: Settings) -> Decimal:
-    return moment(_plain(pieces))
+    return policy_moment(_plain(pieces))
 
 
 def _at(want: Decimal) -> Cuts:
@@ -258,6 +264,7 @@ def _no_cuts(_want: Want) -> Cuts:
 # --- addresses ---------------------------------------------------------------------------------------------------------
 
 _BITS = {4: 32, 6: 128}
+_PREFIX = re.compile(r"\d{1,3}", re.ASCII)
 _MAPPED_LOW = 0xFFFF << 32
 _MAPPED_HIGH = _MAPPED_LOW | 0xFFFFFFFF
 
@@ -289,7 +296,7 @@ def network(text: str, settings: Settings) -> Span:
     bits = _BITS[family]
     if not slash:
         length = settings.v6_host_prefix if family == 6 else bits
-    elif prefix.isascii() and prefix.isdigit() and int(prefix) <= bits:
+    elif _PREFIX.fullmatch(prefix) and int(prefix) <= bits:
         length = int(prefix)
     else:
         raise Unreadable("not a CIDR")

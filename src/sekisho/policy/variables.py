@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sekisho.policy.keys import MANY
 from sekisho.policy.pattern import Piece
 
 type_of_context = Mapping[str, "str | tuple[str, ...]"]
@@ -44,7 +45,7 @@ class Template:
                 pieces.append(part)
                 continue
             value = context.get(part.key)
-            if not isinstance(value, str):
+            if not isinstance(value, str) or part.key in MANY:
                 if part.default is None:
                     return None
                 value = part.default
