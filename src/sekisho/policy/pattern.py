@@ -159,7 +159,7 @@ class TooManyClasses(Exception):
 
 
 _LETTERS_OUTSIDE = "zyxwvutsrqponmlkjihgfedcba0123456789"
-_WITNESSES_TRIED = 5000
+_STEPS_TRIED = 20_000
 
 
 def classes(patterns: Sequence[Pattern], *, limit: int = 4096) -> list[StringClass]:
@@ -222,34 +222,41 @@ def _accepted(wild: Sequence[tuple[int, Pattern]], machines: Sequence[Automaton]
 def _other_witnesses(
     hidden: set[int], wild: Sequence[tuple[int, Pattern]], machines: Sequence[Automaton], letters: Sequence[str], taken: Collection[str]
 ) -> dict[int, str]:
-    """Witnesses for classes whose shortest string is taken: walk on, through states already seen, until another string turns up.
+    """The shortest free string of each hidden class, whose shortest strings are taken; a class without one isn't in the result.
 
-    A class that has no other string isn't in the result. Raises TooManyClasses when the walk gets too long to tell.
+    Walks the automata once more, now telling apart whether the string so far is the beginning of a taken one. A string that isn't can
+    never become taken, so that beginnings and states are finite together. Raises TooManyClasses when the walk gets too long to tell.
     """
+    # A taken string of another class is no obstacle.
+    beginnings = {t[:i] for t in taken if _accepted(wild, machines, _after(machines, t)) in hidden for i in range(len(t) + 1)}
     found: dict[int, str] = {}
-    longest = max((len(t) for t in taken), default=0)
-    layer = {tuple(m.start for m in machines): [""]}
-    tried = 0
-    # All strings longer than the longest taken one are free; a class that has none that long and none free before is spent.
-    for _ in range(longest + 2):
-        following: dict[tuple[int, ...], list[str]] = {}
-        for states, texts in layer.items():
+    first = _after(machines, "")
+    queue = [("", first)]
+    seen: set[tuple[str | None, tuple[int, ...]]] = {("" if "" in beginnings else None, first)}
+    for text, states in queue:
+        if text not in taken:
             mask = _accepted(wild, machines, states)
-            for text in texts:
-                if mask in hidden and text not in taken:
-                    found.setdefault(mask, text)
-            for letter in letters:
-                after = tuple(m.step(s, letter) for m, s in zip(machines, states, strict=True))
-                kept = following.setdefault(after, [])
-                # One string more than are taken is enough: one of them must be free.
-                kept += [t + letter for t in texts][: len(taken) + 1 - len(kept)]
-                tried += len(texts)
-                if tried > _WITNESSES_TRIED * 20:
+            if mask in hidden and mask not in found:
+                found[mask] = text
+                if found.keys() == hidden:
+                    break
+        for letter in letters:
+            longer = text + letter
+            following = tuple(m.step(s, letter) for m, s in zip(machines, states, strict=True))
+            known = (longer if longer in beginnings else None, following)
+            if known not in seen:
+                if len(seen) >= _STEPS_TRIED:
                     raise TooManyClasses
-        if found.keys() == hidden:
-            break
-        layer = following
+                seen.add(known)
+                queue.append((longer, following))
     return found
+
+
+def _after(machines: Sequence[Automaton], text: str) -> tuple[int, ...]:
+    states = [m.start for m in machines]
+    for char in text:
+        states = [m.step(s, char) for m, s in zip(machines, states, strict=True)]
+    return tuple(states)
 
 
 # Characters whose lower-case form is a letter of a policy's alphabet besides that letter's own upper case (C-33).
@@ -308,11 +315,13 @@ def resource_pattern(pieces: Sequence[Piece], *, pad: bool = True) -> Pattern:
 def arn_pattern(pieces: Sequence[Piece]) -> Pattern | None:
     """C-18: an ARN in a condition: six components compared apart, no wildcard of the first five matches a colon.
 
-    None when the text has fewer than six components: it is no ARN, and matches nothing.
+    None when the text has fewer than six components, or its first can't be ``arn``: it is no ARN, and matches nothing.
     """
     row = tokens(pieces)
     colons = [i for i, t in enumerate(row) if t == Token(":")][:5]
-    if len(colons) < 5:
+    if len(colons) < 5 or not Pattern.of(row[: colons[0]]).matches("arn"):
         return None
+    row = [*map(Token, "arn"), *row[colons[0] :]]
+    colons = [i for i, t in enumerate(row) if t == Token(":")][:5]
     narrowed = [(SEGMENT_STAR if t == STAR else SEGMENT_ANY if t == ANY else t) if i < colons[4] else t for i, t in enumerate(row)]
     return Pattern.of(narrowed)
