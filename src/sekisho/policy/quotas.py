@@ -15,11 +15,12 @@ _FREE = {ord(c): None for c in " \t\r\n"}
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A default limit, the most after a raise (None: fixed or not known), and the name in AWS's error text."""
+    """A default limit, the most after a raise (None: fixed or not known), the name in AWS's error text, and the least."""
 
     limit: int
     most: int | None = None
     text: str = ""
+    least: int = 0
 
 
 QUOTAS: Mapping[str, Quota] = {
@@ -39,21 +40,24 @@ QUOTAS: Mapping[str, Quota] = {
     "access_keys_per_user": Quota(2, None, "AccessKeysPerUser"),
     "mfa_devices_per_user": Quota(8, None, "MfaDevicesPerUser"),
     "aliases_per_account": Quota(1),
+    "boundaries_per_entity": Quota(1),
+    "login_profiles_per_user": Quota(1),
     "users": Quota(5000, None, "UsersPerAccount"),
     "groups": Quota(300, 500, "GroupsPerAccount"),
     "roles": Quota(1000, 10000, "RolesPerAccount"),
     "policies": Quota(1500, 10000, "PoliciesPerAccount"),
-    "user_name": Quota(64),
-    "role_name": Quota(64),
-    "group_name": Quota(128),
-    "policy_name": Quota(128),
-    "session_name": Quota(64),
+    "user_name": Quota(64, least=1),
+    "role_name": Quota(64, least=1),
+    "group_name": Quota(128, least=1),
+    "policy_name": Quota(128, least=1),
+    "session_name": Quota(64, least=2),
+    "alias": Quota(63, least=3),
     "path": Quota(512),
     "console_role_path_and_name": Quota(64),
     "tags": Quota(50),
     "tag_key": Quota(128),
     "tag_value": Quota(256),
-    "external_id": Quota(1224),
+    "external_id": Quota(1224, least=2),
 }
 
 
