@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from sekisho.environment.model import EnvironmentFile, Group, NetworkNames, Role
 from sekisho.errors import InputError, OutsideError, Place
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
+MAX_BRACKETS = 200
+"""Open brackets at one place, those in comments and texts counted as well: the parser is not asked to go deeper."""
 MAX_NODES = 200_000
 """Values in a file with its aliases written out."""
 
@@ -64,14 +71,14 @@ class Environment:
         """The jump account's id."""
         return self.wanted.jump.account
 
-    @property
-    def users(self) -> dict[str, tuple[str, ...]]:
+    @cached_property
+    def users(self) -> Mapping[str, tuple[str, ...]]:
         """User → names of its groups, in the order of the file."""
         groups: dict[str, list[str]] = {}
         for name, group in self.wanted.groups.items():
             for user in group.users:
                 groups.setdefault(user, []).append(name)
-        return {user: tuple(names) for user, names in groups.items()}
+        return MappingProxyType({user: tuple(names) for user, names in groups.items()})
 
     def user_path(self, user: str) -> str:
         """A user's path: that of its groups, ``/`` where none of them has one."""
@@ -80,7 +87,7 @@ class Environment:
     def user_arn(self, user: str) -> str:
         return f"arn:aws:iam::{self.jump}:user{self.user_path(user)}{user}"
 
-    @property
+    @cached_property
     def roles(self) -> tuple[RoleWanted, ...]:
         """All roles of all target accounts, in the order of the file."""
         return tuple(RoleWanted(label, a.id, name, role) for label, a in self.wanted.accounts.items() for name, role in a.roles.items())
@@ -109,16 +116,19 @@ def load_environment(path: str | Path) -> Environment:
     """Read and check an environment file. Raises InputError with line and column, OutsideError where it can't be read."""
     path = Path(path)
     try:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder", expected="a sekisho.yaml", remedy=f"give the file: {path / 'sekisho.yaml'}")
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: {size:,} bytes are more than any environment needs", expected=f"at most {MAX_BYTES:,} bytes")
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", remedy="`sekisho init` writes one to start from") from None
+        # Read, not measured first: a pipe has no size.
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder", expected="a sekisho.yaml", remedy=f"give the file: {path / 'sekisho.yaml'}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file", expected="a sekisho.yaml", remedy="`sekisho init` writes one to start from") from None
+    except PermissionError:
+        raise InputError(f"{path}: no permission to read it", expected="a file that you may read", remedy=f"see who may: ls -l {path}") from None
     except OSError as error:
         raise OutsideError(f"{path}: can't be read: {error.strerror}") from error
+    if len(raw) > MAX_BYTES:
+        raise InputError("larger than any environment needs to be", place=Place(str(path)), expected=f"at most {MAX_BYTES:,} bytes")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -131,14 +141,18 @@ def load_environment(path: str | Path) -> Environment:
 def parse_environment(text: str, file: str | None = None) -> Environment:
     """The same for text. ``file`` is named in errors."""
     if len(text) > MAX_BYTES:
-        raise InputError(f"{len(text):,} characters are more than any environment needs", place=Place(file), expected=f"at most {MAX_BYTES:,}")
+        raise InputError("larger than any environment needs to be", place=Place(file), expected=f"at most {MAX_BYTES:,} characters")
     lines = tuple(text.splitlines())
     data = _yaml(text, file, lines)
     places: dict[Path_, Place] = {}
     plain = _plain(data, (), file, places, lines)
     if not isinstance(plain, dict):
-        raise InputError("no environment in this file", place=Place(file, None, 1, 1), expected="version, jump, groups, accounts, …",
-                         remedy="`sekisho init` writes one to start from")  # fmt: skip
+        here = Place(file, None, 1, 1)
+        raise InputError(
+            "no environment in this file" if plain is None else "not an environment: the file is no block of keys and values",
+            place=here, excerpt=_excerpt(lines, here), expected="the keys version, networks, jump, groups, accounts",
+            remedy="`sekisho init` writes a file to start from",
+        )  # fmt: skip
     try:
         wanted = EnvironmentFile.model_validate(plain)
     except ValidationError as error:
@@ -152,62 +166,92 @@ def parse_environment(text: str, file: str | None = None) -> Environment:
 # --- YAML ----------------------------------------------------------------------------------------------------------------
 
 
+class _Constructor(RoundTripConstructor):
+    """YAML's own types, but for dates: ``2012-10-17`` and ``2026-01-01T00:00:00Z`` are texts in a policy, to the letter."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
+
+
 def _yaml(text: str, file: str | None, lines: tuple[str, ...]) -> Any:
     depth = 0
     for match in re.finditer(r"[\[\]{}]", text):
-        depth += 1 if match.group() in "[{" else -1
-        if depth > 200:
-            line = text.count("\n", 0, match.start()) + 1
-            raise InputError("nested too deep", place=Place(file, None, line), expected="an environment file")
+        depth = max(depth + (1 if match.group() in "[{" else -1), 0)
+        if depth > MAX_BRACKETS:
+            line, column = text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
+            raise _too_deep(Place(file, None, line, column), lines)
+    yaml = YAML(typ="rt", pure=True)
+    yaml.Constructor = _Constructor
     try:
-        return YAML(typ="rt", pure=True).load(StringIO(text))
+        return yaml.load(StringIO(text))
     except DuplicateKeyError as error:
         mark = error.problem_mark
         name = re.search(r'found duplicate key "?([^"]*)"?', str(error.problem))
         place = Place(file, None, mark.line + 1, mark.column + 1)
         raise InputError(
-            f"the key {name.group(1) if name else ''!s} stands twice", place=place, excerpt=_excerpt(lines, place),
-            expected="each key once in a block",
+            f"the key {name.group(1) if name else ''} stands twice", place=place, excerpt=_excerpt(lines, place),
+            expected="each key once in a block", remedy="take one of the two out, or give it another name",
         ) from None  # fmt: skip
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, None, mark.line + 1, mark.column + 1) if mark else Place(file)
         problem = str(error.problem or error.context or "not YAML").strip()
-        raise InputError(f"not YAML: {problem}", place=place, excerpt=_excerpt(lines, place), expected="YAML") from None
+        tab = place.line is not None and "\t" in (lines[place.line - 1 : place.line] or ("",))[0]
+        raise InputError(
+            f"not YAML: {problem}", place=place, excerpt=_excerpt(lines, place), expected="spaces for indentation" if tab else "YAML",
+            remedy="put spaces in place of the tabs" if tab else None,
+        ) from None  # fmt: skip
     except (YAMLError, ValueError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else "not YAML"
+        first = str(error).strip().splitlines()[0] if str(error).strip() else "no reason is given"
         at = re.search(r"position (\d+)", str(error))
         place = Place(file)
         if at:
             offset = int(at.group(1))
-            place = Place(file, None, text.count("\n", 0, offset) + 1)
+            place = Place(file, None, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
         raise InputError(f"not YAML: {first}", place=place, excerpt=_excerpt(lines, place), expected="YAML") from None
     except RecursionError:
-        raise InputError("nested too deep, or an anchor that contains itself", place=Place(file), expected="an environment file") from None
+        raise _too_deep(Place(file), lines) from None
+
+
+def _too_deep(place: Place, lines: tuple[str, ...]) -> InputError:
+    return InputError(
+        "nested too deep, or an anchor that contains itself", place=place, excerpt=_excerpt(lines, place), expected=f"at most {MAX_DEPTH} levels"
+    )
 
 
 def _plain(value: Any, path: Path_, file: str | None, places: dict[Path_, Place], lines: tuple[str, ...]) -> Any:
     """The data without YAML's own types, aliases written out, and where each part stands."""
-    count = 0
+    weight = 0
     open_: list[int] = []
 
+    def wrong(message: str, place: Place, expected: str, remedy: str | None = None) -> InputError:
+        return InputError(message, place=place, excerpt=_excerpt(lines, place), expected=expected, remedy=remedy)
+
     def walk(value: Any, path: Path_) -> Any:
-        nonlocal count
-        count += 1
-        here = places.get(path, Place(file))
-        if count > MAX_NODES:
-            raise InputError("the anchors of this file stand for too much", place=here, expected=f"at most {MAX_NODES:,} values")
-        if id(value) in open_ and isinstance(value, dict | list):
-            raise InputError("an anchor that contains itself", place=here, excerpt=_excerpt(lines, here), expected="anchors that end")
+        nonlocal weight
+        here = places[path]
+        # A long text that an anchor repeats weighs as much as many short ones.
+        weight += 1 + (len(value) // 100 if isinstance(value, str) else 0)
+        if weight > MAX_NODES:
+            raise wrong("the anchors of this file stand for too much", here, f"at most {MAX_NODES:,} values with every alias written out")
+        if id(value) in open_:
+            raise wrong("an anchor that contains itself", here, "anchors that end")
         if len(path) > MAX_DEPTH:
-            raise InputError("nested too deep", place=here, expected="an environment file")
+            raise _too_deep(here, lines)
+        tag = getattr(getattr(value, "tag", None), "value", None)
+        if tag and not str(tag).startswith("tag:yaml.org,2002:"):
+            raise wrong(f"the tag {tag} says nothing here", here, "values without tags")
         if isinstance(value, CommentedMap):
             open_.append(id(value))
-            result = {}
+            result: dict[str, Any] = {}
             for key in value:
-                inner = (*path, key if isinstance(key, str | int) else str(key))
-                places[inner] = _key_place(value, key, file) or here
-                result[key] = walk(value[key], inner)
+                place = _key_place(value, key, file) or here
+                if not isinstance(key, str):
+                    shown = "nothing" if key is None else str(key).lower() if isinstance(key, bool) else key
+                    raise wrong(f"{shown} is no name", place, "a text as the key", "put it in quotes" if isinstance(key, int | float) else None)
+                inner = (*path, str(key))
+                places[inner] = place
+                result[str(key)] = walk(value[key], inner)
             open_.pop()
             return result
         if isinstance(value, CommentedSeq):
@@ -218,19 +262,19 @@ def _plain(value: Any, path: Path_, file: str | None, places: dict[Path_, Place]
                 listed.append(walk(item, (*path, i)))
             open_.pop()
             return listed
-        return _scalar(value)
+        if isinstance(value, bool | None):
+            return value
+        if isinstance(value, ScalarBoolean):
+            return bool(value)
+        for kind in (str, int, float):
+            if isinstance(value, kind):
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise wrong(f"{value} is no number that JSON has", here, "a number")
+                return kind(value)
+        raise wrong(f"a {type(value).__name__} can't stand here", here, "texts, numbers, true and false, lists and blocks")
 
     places[()] = Place(file, None, 1, 1)
     return walk(value, path)
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, bool) or value is None:
-        return value
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    return str(value)
 
 
 def _key_place(holder: CommentedMap, key: Any, file: str | None) -> Place | None:
@@ -250,21 +294,26 @@ def _item_place(holder: CommentedSeq, index: int, file: str | None) -> Place | N
 
 
 def _excerpt(lines: tuple[str, ...], place: Place) -> str | None:
+    """The line with a caret under the column; of a long line the part around it."""
     if place.line is None or not 0 < place.line <= len(lines):
         return None
-    line = lines[place.line - 1]
-    shown = line if len(line) <= 120 else line[:117] + "..."
-    caret = " " * max((place.column or 1) - 1, 0) + "^" if (place.column or 1) <= len(shown) else ""
-    return f"  | {shown}" + (f"\n  | {caret}" if caret else "")
+    line, at = lines[place.line - 1], (place.column or 1) - 1
+    start = max(0, at - 60) if len(line) > 120 else 0
+    before, shown = ("..." if start else ""), line[start : start + 120]
+    after = "..." if len(line) > start + 120 else ""
+    # A terminal shows these letters two columns wide; what it would obey is not shown as it is.
+    shown = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    indent = "".join("\t" if c == "\t" else "  " if unicodedata.east_asian_width(c) in "WF" else " " for c in shown[: at - start])
+    return f"  | {before}{shown}{after}\n  | {' ' * len(before)}{indent}^"
 
 
 # --- errors in words -----------------------------------------------------------------------------------------------------
 
 
 def _translated(error: ValidationError, plain: Any, environment: Environment) -> InputError:
-    first = error.errors()[0]
-    path: Path_ = tuple(p for p in first["loc"] if isinstance(p, str | int) and p != "[key]")
-    path = _existing(path, plain)
+    # A key that is missing is told last: most often it is there, but written wrong.
+    first = min(error.errors(), key=lambda e: e["type"] == "missing")
+    path = _existing(tuple(p for p in first["loc"] if p != "[key]"), plain)
     kind = first["type"]
     name = path[-1] if path else "the file"
     if kind == "extra_forbidden":
@@ -272,10 +321,11 @@ def _translated(error: ValidationError, plain: Any, environment: Environment) ->
         return environment.problem(path, f"unknown key {name}", f"one of {', '.join(known)}", _nearest(str(name), known))
     if kind == "missing":
         missing = first["loc"][-1]
-        return environment.problem(path, f"{missing} is missing" + (f" in {name}" if path else ""), f"the key {missing}")
+        block = f" in {_dotted(path)}" if path else ""
+        return environment.problem(path, f"{missing} is missing{block}", f"the key {missing}", f"`sekisho schema` describes every key, {missing} too")
     if kind == "sekisho":
         context = first["ctx"]
-        found = _found(path, plain)
+        found = repr(name) if first["loc"][-1] == "[key]" else _found(path, plain)
         return environment.problem(path, f"{_dotted(path)}: {found} can't be used", context["expected"], context["remedy"] or None)
     if kind == "literal_error":
         expected = str(first["ctx"]["expected"])
@@ -310,6 +360,8 @@ def _found(path: Path_, plain: Any) -> str:
         value = value[step]
     if isinstance(value, dict | list):
         return "an empty list" if value == [] else "a list" if isinstance(value, list) else "a block"
+    if isinstance(value, str) and len(value) > 100:
+        value = value[:97] + "..."
     return "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
@@ -403,29 +455,39 @@ def _check_names(environment: Environment) -> None:
 def _check_users(environment: Environment) -> None:
     wanted = environment.wanted
     seen: dict[str, str] = {}
+
+    def line(user: str, group: str) -> Path_:
+        return ("groups", group, "users", wanted.groups[group].users.index(user))
+
     for name, names in environment.users.items():
         paths = {g: wanted.groups[g].path for g in names if wanted.groups[g].path != "/"}
         if len(set(paths.values())) > 1:
             listed = ", ".join(f"{g} has {p}" for g, p in paths.items())
             raise environment.problem(
-                ("groups", names[-1], "users"), f"the user {name} is in groups with different paths: {listed}", "one path for a user",
+                line(name, names[-1]), f"the user {name} is in groups with different paths: {listed}", "one path for a user",
                 "give the groups one path, or take the user out of one of them",
             )  # fmt: skip
-        if name.lower() in seen and seen[name.lower()] != name:
+        if name.lower() in seen:
             raise environment.problem(
-                ("groups", names[0], "users"), f"{name} and {seen[name.lower()]} differ only in case", "names that differ (A-41)"
-            )
+                line(name, names[0]), f"{name} and {seen[name.lower()]} differ only in case", "names that differ (A-41)",
+                f"write {seen[name.lower()]} where the same person is meant",
+            )  # fmt: skip
         seen[name.lower()] = name
     _unique_in_case(environment, ("groups",), wanted.groups)
 
 
 def _check_accounts(environment: Environment) -> None:
     wanted = environment.wanted
-    by_id = {wanted.jump.account: "the jump account"}
+    by_id: dict[str, str] = {}
     for label, account in wanted.accounts.items():
-        if account.id in by_id and account.id != wanted.jump.account:
+        if account.id == wanted.jump.account:
+            raise environment.problem(
+                ("accounts", label, "id"), f"account {account.id} is the jump account", "an account that people switch into",
+                "users live in the jump account, and the roles that they switch to in others",
+            )  # fmt: skip
+        if account.id in by_id:
             raise environment.problem(("accounts", label, "id"), f"account {account.id} is {by_id[account.id]} already", "each account once")
-        by_id.setdefault(account.id, label)
+        by_id[account.id] = label
         _unique_in_case(environment, ("accounts", label, "roles"), account.roles)
         for name, role in account.roles.items():
             if len(role.path.lstrip("/")) + len(name) > 64:
