@@ -7,8 +7,10 @@ from what others made.
 from __future__ import annotations
 
 import base64
+import difflib
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sekisho.environment import documents
@@ -16,7 +18,7 @@ from sekisho.environment.file import Environment, Path_, RoleWanted
 from sekisho.environment.mark import mark
 from sekisho.environment.model import Group, PasswordPolicy
 from sekisho.errors import InputError, Place, PolicyError
-from sekisho.estate.managed import aws_managed_document, aws_managed_policy
+from sekisho.estate.managed import aws_managed_arns, aws_managed_document, aws_managed_policy
 from sekisho.estate.model import Account, AttachedPolicy, Estate, ManagedPolicy, Role, SignIn, SignInStatement, User
 from sekisho.estate.model import Group as EstateGroup
 from sekisho.policy import DEFAULT, Policy, PolicyKind, Settings, check_policy
@@ -40,6 +42,10 @@ class _Compiler:
         self.wanted = environment.wanted
         self.settings = settings
         self.managed: dict[str, dict[str, ManagedPolicy]] = {}
+        self.roles_of_single_users: dict[str, list[RoleWanted]] = {}
+        for target in environment.roles:
+            for user in target.role.trusts.users:
+                self.roles_of_single_users.setdefault(user, []).append(target)
 
     # The estate -----------------------------------------------------------------------------------------------------
 
@@ -51,19 +57,29 @@ class _Compiler:
         for target in self.environment.roles:
             roles[target.account].append(self.role(target))
         labels = {a.id: label for label, a in self.wanted.accounts.items()}
-        accounts = []
-        for account_id in dict.fromkeys([jump, *roles]):
-            is_jump = account_id == jump
-            accounts.append(
-                Account(
-                    account_id, "jump" if is_jump else labels[account_id], self.wanted.jump.alias if is_jump else None,
-                    users if is_jump else (), groups if is_jump else (), tuple(roles.get(account_id, ())),
-                    tuple(self.managed.get(account_id, {}).values()),
-                    sign_in=self.sign_in() if is_jump else None,
-                    password_policy=_password_policy(self.wanted.jump.password_policy) if is_jump else None,
-                )
-            )  # fmt: skip
+        accounts = [
+            Account(
+                jump, "jump", self.wanted.jump.alias, users, groups, policies=tuple(self.managed.get(jump, {}).values()), sign_in=self.sign_in(),
+                password_policy=_password_policy(self.wanted.jump.password_policy),
+            )
+        ]  # fmt: skip
+        for account_id, made in roles.items():
+            policies = tuple(self.managed.get(account_id, {}).values())
+            accounts.append(Account(account_id, labels[account_id], roles=tuple(made), policies=policies))
+        self.count(accounts)
         return Estate.of(accounts)
+
+    def count(self, accounts: Sequence[Account]) -> None:
+        """No account has more of anything than AWS gives it, after a raise where one can be had."""
+        for account in accounts:
+            label = next((label for label, a in self.wanted.accounts.items() if a.id == account.id), None)
+            path: Path_ = ("groups",) if label is None else ("accounts", label, "roles")
+            own = [p for p in account.policies if not p.arn.startswith("arn:aws:iam::aws:")]
+            for name, things in (("users", account.users), ("groups", account.groups), ("roles", account.roles), ("policies", own)):
+                most = QUOTAS[name].most or QUOTAS[name].limit
+                if len(things) > most:
+                    what = "customer managed policies" if name == "policies" else name
+                    raise self.environment.problem(path, f"account {account.id} would have {len(things):,} {what}", f"at most {most:,} (A.4)")
 
     # Policies -------------------------------------------------------------------------------------------------------
 
@@ -72,16 +88,16 @@ class _Compiler:
         try:
             policy = check_policy(document, kind, self.settings, name)
         except PolicyError as error:
-            where = f" at {error.place.pointer}" if error.place and error.place.pointer else ""
+            pointer = error.place.pointer if error.place and error.place.pointer else ""
             raise self.environment.problem(
-                path, f"{name}{where}: {error.message}", error.expected or "a policy that AWS takes", error.remedy
-            ) from error
-        place = self.environment.place(path)
-        policy = policy.with_origin([place] * len(policy.statements))
+                (*path, *_steps(pointer)), f"{name}{' at ' if pointer else ''}{pointer}: {error.message}",
+                error.expected or "a policy that AWS takes", error.remedy,
+            ) from error  # fmt: skip
+        policy = policy.with_origin([self.environment.place((*path, *_steps(s.pointer))) for s in policy.statements])
         return Policy(policy.statements, policy.version, policy.id, policy.kind, name, arn, policy.document)
 
     def ours(self, name: str, document: dict[str, Any], path: Path_) -> AttachedPolicy:
-        """A customer managed policy of the jump account, made once however many groups use it."""
+        """A customer managed policy of the jump account, made once however many groups use it: one name is always one document."""
         jump = self.environment.jump
         arn = f"arn:aws:iam::{jump}:policy{OURS}{name}"
         known = self.managed.setdefault(jump, {})
@@ -102,9 +118,13 @@ class _Compiler:
         document = aws_managed_document(arn)
         if document is None:
             if arn.startswith("arn:aws:iam::aws:"):
+                near = difflib.get_close_matches(arn, aws_managed_arns(), 1, 0.8)
                 raise self.environment.problem(
-                    path, f"AWS has no managed policy {arn}", "the ARN of a managed policy", "see `aws iam list-policies --scope AWS`"
-                )
+                    path, f"AWS has no managed policy {arn}", "the ARN of a managed policy",
+                    f"did you mean {near[0]}?" if near else "see `aws iam list-policies --scope AWS`",
+                )  # fmt: skip
+            if not arn.startswith(f"arn:aws:iam::{account}:"):
+                raise self.environment.problem(path, f"{arn} is of another account", f"a policy of AWS's, or of account {account} itself")
             return AttachedPolicy(arn, name, None)
         policy = aws_managed_policy(arn)
         self.managed.setdefault(account, {}).setdefault(
@@ -127,7 +147,7 @@ class _Compiler:
     def group(self, name: str, group: Group) -> EstateGroup:
         jump = self.environment.jump
         path: Path_ = ("groups", name)
-        attached = [*self.switching(name, path), *self.self_service(name, group, path), *self.restriction(name, group, path)]
+        attached = [*self.switching(name, path), self.self_service(), *self.restriction(name, group, path)]
         attached += [self.named(arn, jump, (*path, "policies", i)) for i, arn in enumerate(group.policies)]
         most = QUOTAS["group_attached"].limit
         if len(attached) > most:
@@ -144,10 +164,10 @@ class _Compiler:
         if self.wanted.jump.self_service == "article":
             return [self.ours("allow-assume-role", documents.allow_assume_role(None), ("groups",))]
         arns = [t.arn for t in self.environment.roles if name in t.role.trusts.groups]
-        parts = self.in_parts(arns)
+        # The number stands before the group's name: behind it, the second part for `ops` would be the first for `ops-2`.
         return [
-            self.ours(f"assume-roles-{name}" + (f"-{i + 1}" if len(parts) > 1 else ""), documents.allow_assume_role(part), path)
-            for i, part in enumerate(parts)
+            self.ours(_policy_name("assume-roles" if i == 1 else f"assume-more-roles-{i}", name), documents.allow_assume_role(part), path)
+            for i, part in enumerate(self.in_parts(arns), 1)
         ]
 
     def in_parts(self, arns: Sequence[str]) -> list[list[str]]:
@@ -160,14 +180,14 @@ class _Compiler:
             parts[-1].append(arn)
         return parts
 
-    def self_service(self, name: str, group: Group, path: Path_) -> list[AttachedPolicy]:
+    def self_service(self) -> AttachedPolicy:
+        mfa = self.wanted.jump.mfa
         if self.wanted.jump.self_service == "article":
-            return [self.ours("self-manage-mfa", documents.self_service_article(), ("jump", "self_service"))]
-        paths = sorted({self.environment.user_path(u) for u in group.users}) or [group.path]
-        own = [f"arn:aws:iam::{self.environment.jump}:user{p}${{aws:username}}" for p in paths]
-        suffix = "-".join(p.strip("/").replace("/", "-") for p in paths if p != "/")
-        document = documents.self_service_current(own, mfa_required=self.wanted.jump.mfa.required)
-        return [self.ours("self-service" + (f"-{suffix}" if suffix else "") + ("-and-root" if suffix and "/" in paths else ""), document, ("jump",))]
+            document = documents.self_service_article(mfa_required=mfa.required, mfa_max_age_s=mfa.max_age)
+            return self.ours("self-manage-mfa", document, ("jump", "self_service"))
+        return self.ours(
+            "self-service", documents.self_service_current(mfa_required=mfa.required, mfa_max_age_s=mfa.max_age), ("jump", "self_service")
+        )
 
     def restriction(self, name: str, group: Group, path: Path_) -> list[AttachedPolicy]:
         """Method 1: the jump account's networks for every group, or the group's own."""
@@ -177,34 +197,38 @@ class _Compiler:
             return []
         document = documents.deny_outside(self.environment.cidrs(tuple(names)))
         where: Path_ = (*path, "networks") if own else ("jump", "networks")
-        return [self.ours("deny-outside-networks" + (f"-{name}" if own else ""), document, where)]
+        return [self.ours(_policy_name("deny-outside-networks", name) if own else "deny-outside-networks", document, where)]
 
     def user(self, name: str) -> User:
         arn = self.environment.user_arn(name)
         groups = self.environment.users[name]
         inline: tuple[Policy, ...] = ()
-        if self.wanted.jump.self_service != "article":
-            own = [t for t in self.environment.roles if name in t.role.trusts.users]
-            by_group = {t.arn for t in self.environment.roles for g in t.role.trusts.groups if g in groups}
-            arns = [t.arn for t in own if t.arn not in by_group]
-            if arns:
-                first = next(t for t in own if t.arn in arns)
-                path = ("accounts", first.account_label, "roles", first.name, "trusts", "users")
-                inline = self.inline({"assume-roles": documents.allow_assume_role(arns)}, "user_inline_size", path)
+        own = [t for t in self.roles_of_single_users.get(name, ()) if not set(t.role.trusts.groups) & set(groups)]
+        if own and self.wanted.jump.self_service != "article":
+            first = own[0]
+            path = ("accounts", first.account_label, "roles", first.name, "trusts", "users", first.role.trusts.users.index(name))
+            inline = self.inline({"assume-roles": documents.allow_assume_role([t.arn for t in own])}, "user_inline_size", path)
         if len(groups) > QUOTAS["groups_per_user"].limit:
             raise self.environment.problem(("groups", groups[-1], "users"), f"the user {name} is in {len(groups)} groups", "at most 10")
         return User(arn, name, self.environment.user_path(name), _unique_id("AIDA", arn), groups, inline, tags=mark(p.name for p in inline))
 
     def sign_in(self) -> SignIn | None:
-        """Method 3 (M-01): one statement with the networks; users of groups without a Deny are the excluded principals (M-05)."""
+        """Method 3 (M-01): one statement with the networks; users whose groups are all the exception are the excluded principals."""
         names = self.wanted.jump.sign_in
         if names == "anywhere":
             return None
         cidrs = self.environment.cidrs(tuple(names))
-        excluded = [
-            self.environment.user_arn(u) for u, groups in self.environment.users.items()
-            if any(self.wanted.groups[g].networks == "anywhere" for g in groups)
-        ]  # fmt: skip
+        excluded = []
+        for user, groups in self.environment.users.items():
+            if all(self.wanted.groups[g].networks == "anywhere" for g in groups):
+                if self.environment.user_path(user) != "/":
+                    group = next(g for g in groups if self.wanted.groups[g].path != "/")
+                    raise self.environment.problem(
+                        ("groups", group, "path"), f"AWS Sign-In can't make an exception of {user}, who has a path (M-05)",
+                        f"a group without a path where `jump.sign_in` names networks and {group} has `networks: anywhere`",
+                        f"take the path of {group} out, or write `sign_in: anywhere`",
+                    )  # fmt: skip
+                excluded.append(self.environment.user_arn(user))
         return SignIn((SignInStatement("sekisho", source_ip=cidrs, excluded_principals=tuple(excluded)),), enforced=True)
 
     # Roles ----------------------------------------------------------------------------------------------------------
@@ -217,6 +241,11 @@ class _Compiler:
             raise self.environment.problem((*path, "policies"), f"{len(attached)} managed policies", f"at most {QUOTAS['role_attached'].limit}")
         inline = dict(role.inline_policies)
         if role.session.stay_on_networks:
+            taken = next((n for n in inline if n.lower() == "stay-on-networks"), None)
+            if taken is not None:
+                raise self.environment.problem(
+                    (*path, "inline_policies", taken), f"the name {taken} is taken: stay_on_networks makes a policy of that name", "another name"
+                )
             inline["stay-on-networks"] = documents.deny_outside(self.environment.cidrs(tuple(role.networks)))
         boundary = self.named(role.boundary, target.account, (*path, "boundary")) if role.boundary else None
         parsed = self.inline(inline, "role_inline_size", (*path, "inline_policies"))
@@ -227,9 +256,17 @@ class _Compiler:
             role.session.max_duration, mark([*(a.arn for a in (*attached, boundary) if a), *(p.name for p in parsed)]),
         )  # fmt: skip
 
-    def trust_document(self, target: RoleWanted, form: str, path: Path_) -> dict[str, Any]:
+    def trust_document(
+        self, target: RoleWanted, form: str, path: Path_, *,
+        networks_as: str | None = None, more_users: Sequence[str] = (), paths_for_all: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
+        """A role's trust policy in one of its forms.
+
+        To weigh what isn't in the file: ``networks_as`` in place of the role's own, ``more_users`` (ARNs), and with ``paths_for_all``
+        a path for each group that has none.
+        """
         role, jump = target.role, self.environment.jump
-        users = [self.environment.user_arn(u) for u in self.environment.trusted_users(role)]
+        users = [*(self.environment.user_arn(u) for u in self.environment.trusted_users(role)), *more_users]
         principals: str | list[str] = f"arn:aws:iam::{jump}:root"
         patterns: list[str] = []
         if form == "users":
@@ -237,6 +274,8 @@ class _Compiler:
         elif form == "paths":
             for i, name in enumerate(role.trusts.groups):
                 group_path = self.wanted.groups[name].path
+                if group_path == "/" and paths_for_all:
+                    group_path = f"/{name}/"
                 if group_path == "/":
                     raise self.environment.problem(
                         (*path, "trusts", "groups", i), f"the group {name} has no path of its own, so `trusts_as: paths` would name every user",
@@ -247,7 +286,8 @@ class _Compiler:
         mfa = role.mfa if role.mfa is not None else self.wanted.jump.mfa
         return documents.trust(
             principals, principal_arns=patterns, mfa=mfa.required, mfa_max_age_s=mfa.max_age,
-            cidrs=None if role.networks == "anywhere" else self.environment.cidrs(tuple(role.networks)), networks_as=role.networks_as,
+            cidrs=None if role.networks == "anywhere" else self.environment.cidrs(tuple(role.networks)),
+            networks_as=networks_as or role.networks_as,
         )  # fmt: skip
 
     def trust(self, target: RoleWanted, path: Path_) -> Policy:
@@ -263,35 +303,80 @@ class _Compiler:
 
     def too_large(self, target: RoleWanted, size: int, most: int, path: Path_) -> InputError:
         """Over the trust policy's quota: say which form would fit, and what it opens (F-09)."""
-        opens = {
-            "paths": "it names the groups' paths, so any user at them is trusted",
-            "account": "it trusts the whole jump account, so every user and role there with leave to assume the role gets in",
-        }
+        role = target.role
+        pathless = [g for g in role.trusts.groups if self.wanted.groups[g].path == "/"]
+        paths = "it names the groups' paths, so any user at them is trusted"
+        if pathless:
+            paths = f"with a path for {', '.join(pathless)}, such as /{pathless[0]}/; {paths}"
+        account = "it trusts the whole jump account: each user and role there with leave to assume the role"
+        forms = [
+            ("trusts_as: paths", "paths", role.networks_as, paths),
+            ("trusts_as: account", "account", role.networks_as, account),
+            ("networks_as: allow", role.trusts_as, "allow", "it names each user once"),
+        ]
         fitting = []
-        for form, what in opens.items():
-            try:
-                other = policy_size(self.trust_document(target, form, path), self.settings)
-            except InputError:
+        for written, form, networks_as, what in forms:
+            if (form, networks_as) == (role.trusts_as, role.networks_as) or (form == "paths" and not role.trusts.groups):
                 continue
-            if form != target.role.trusts_as and other <= most:
-                fitting.append(f"`trusts_as: {form}` would have {other:,} ({what})")
+            other = policy_size(self.trust_document(target, form, path, networks_as=networks_as, paths_for_all=True), self.settings)
+            if other <= most:
+                fitting.append(f"`{written}` would have {other:,} ({what})")
         return self.environment.problem(
             (*path, "trusts"), f"the trust policy of {target.name} has {size:,} characters", f"at most {most:,} (white space not counted)",
             "; ".join(fitting) or "fewer users or networks in one role: split the role",
         )  # fmt: skip
 
 
-def trust_room(environment: Environment, target: RoleWanted, settings: Settings = DEFAULT) -> int | None:
-    """How many more users of the usual name length fit the role's trust policy; None where users aren't named in it."""
-    if target.role.trusts_as != "users":
-        return None
-    compiler = _Compiler(environment, settings)
-    path: Path_ = ("accounts", target.account_label, "roles", target.name)
-    used = policy_size(compiler.trust_document(target, "users", path), settings)
-    longest = max((len(environment.user_arn(u)) for u in environment.trusted_users(target.role)), default=40)
-    # A user is named in the Allow, and in the Deny where there is one.
-    times = 2 if target.role.networks != "anywhere" and target.role.networks_as == "deny" else 1
-    return max(0, (limit("trust_policy_size", settings) - used) // (times * (longest + 3)))
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many more users fit, with names of ``name_length`` characters; ``limited_by``: the ARN of the role whose trust policy is full
+    first, or None where it is the number of users that an account may have."""
+
+    users: int
+    name_length: int
+    limited_by: str | None
+
+
+def trust_room(environment: Environment, target: RoleWanted, settings: Settings = DEFAULT) -> Room:
+    """How many more users fit a role's trust policy, with names as long as the longest that it has to name now."""
+    names = environment.trusted_users(target.role) or ("",)
+    longest = max(names, key=lambda u: len(environment.user_arn(u)) if u else 0)
+    return _room(environment, [target], len(longest), environment.user_path(longest) if longest else "/", settings)
+
+
+def group_room(environment: Environment, group: str, settings: Settings = DEFAULT) -> Room:
+    """How many more users fit a group, with names as long as its longest: whichever role that trusts it is full first says so."""
+    wanted = environment.wanted.groups[group]
+    roles = [t for t in environment.roles if group in t.role.trusts.groups]
+    return _room(environment, roles, max(map(len, wanted.users), default=8), wanted.path, settings)
+
+
+def _room(environment: Environment, roles: Sequence[RoleWanted], name_length: int, path: str, settings: Settings) -> Room:
+    compiler, most = _Compiler(environment, settings), limit("trust_policy_size", settings)
+    arn = f"arn:aws:iam::{environment.jump}:user{path}{'x' * name_length}"
+    room = Room(QUOTAS["users"].limit - len(environment.users), name_length, None)
+    for target in roles:
+        if target.role.trusts_as != "users":
+            continue
+        where: Path_ = ("accounts", target.account_label, "roles", target.name)
+        # From the second name on the names are a list, and each one more adds the same.
+        one, two = (policy_size(compiler.trust_document(target, "users", where, more_users=[arn] * n), settings) for n in (1, 2))
+        fit = 0 if one > most else 1 + (most - one) // (two - one)
+        if fit < room.users:
+            room = Room(fit, name_length, target.arn)
+    return room
+
+
+def _policy_name(prefix: str, group: str) -> str:
+    """A policy's name for a group; a name that would be longer than AWS takes ends in a hash of the group's."""
+    name, most = f"{prefix}-{group}", QUOTAS["policy_name"].limit
+    return name if len(name) <= most else f"{name[: most - 9]}-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
+
+
+def _steps(pointer: str) -> Path_:
+    """A JSON pointer into a document as steps of the file that it stands in."""
+    steps = (step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+    return tuple(int(step) if step.isdecimal() else step for step in steps)
 
 
 def _unique_id(prefix: str, arn: str) -> str:

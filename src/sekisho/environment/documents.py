@@ -74,8 +74,20 @@ _OWN_USER = "arn:aws:iam::*:user/${aws:username}"
 _NAMED_LIKE_USER = "arn:aws:iam::*:mfa/${aws:username}"
 
 
-def self_service_article() -> Document:
-    """The article's policy: users enrol their own MFA device and change their own password."""
+def self_service_article(*, mfa_required: bool = True, mfa_max_age_s: int | None = None) -> Document:
+    """The article's policy: users enrol their own MFA device and change their own password.
+
+    Where MFA isn't required its last statement, which asks for it, is left out; ``mfa_max_age_s`` (not in the article) repeats that
+    statement for a second factor that is older.
+    """
+    before_mfa = [
+        "iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:ListMFADevices", "iam:ListUsers", "iam:ListVirtualMFADevices",
+        "iam:ResyncMFADevice", "iam:GetAccountPasswordPolicy", "iam:ChangePassword",
+    ]  # fmt: skip
+    blocks = []
+    if mfa_required:
+        without = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
+        blocks = _blocks("BlockMostAccessUnlessSignedInWithMFA", without, mfa_max_age_s, before_mfa, [_NAMED_LIKE_USER, _OWN_USER])
     return {
         "Version": VERSION,
         "Statement": [
@@ -101,26 +113,31 @@ def self_service_article() -> Document:
             },
             {"Sid": "AllowGetAccountPasswordPolicy", "Effect": "Allow", "Action": "iam:GetAccountPasswordPolicy", "Resource": "*"},
             {"Sid": "AllowChangePassword", "Effect": "Allow", "Action": "iam:ChangePassword", "Resource": _OWN_USER},
-            {
-                "Sid": "BlockMostAccessUnlessSignedInWithMFA",
-                "Effect": "Deny",
-                "NotAction": [
-                    "iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:ListMFADevices", "iam:ListUsers", "iam:ListVirtualMFADevices",
-                    "iam:ResyncMFADevice", "iam:GetAccountPasswordPolicy", "iam:ChangePassword",
-                ],
-                "Resource": [_NAMED_LIKE_USER, _OWN_USER],
-                "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
-            },
+            *blocks,
         ],
     }  # fmt: skip
 
 
-def self_service_current(own_user: list[str], *, mfa_required: bool) -> Document:
+def _blocks(sid: str, without_mfa: dict[str, Any], max_age_s: int | None, but: list[str], resource: str | list[str]) -> list[dict[str, Any]]:
+    """The Deny of everything ``but`` some actions without MFA, and with a second factor older than ``max_age_s``."""
+    block = {"Effect": "Deny", "NotAction": but, "Resource": resource}
+    blocks = [{"Sid": sid, **block, "Condition": without_mfa}]
+    if max_age_s is not None:
+        too_old = {"NumericGreaterThanEquals": {"aws:MultiFactorAuthAge": str(max_age_s)}}
+        blocks.append({"Sid": f"{sid}Lately", **block, "Condition": too_old})
+    return blocks
+
+
+_OWN_USER_AT_ANY_PATH = [_OWN_USER, "arn:aws:iam::*:user/*/${aws:username}"]
+"""One's own user, whatever its path: a user's name has no slash, so the last part of the ARN is the whole name."""
+
+
+def self_service_current(*, mfa_required: bool, mfa_max_age_s: int | None) -> Document:
     """Safe for named devices and a first sign-in: before MFA a user can change the first password and enrol a device, and nothing else.
 
     Devices may have any name (``mfa/*``, as the console has asked for names since November 2022); binding one to a user is limited to
     oneself by the *user* resource of EnableMFADevice (F-20). DeleteVirtualMFADevice is not given: it would let a stolen password replace
-    the second factor, and devices of any name need no tidying. ``own_user``: the ARN patterns of one's own user, paths included.
+    the second factor, and devices of any name need no tidying. Taking a device off asks for MFA even where nothing else does.
     """
     first_steps = [
         "iam:ChangePassword", "iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:GetAccountPasswordPolicy", "iam:GetUser",
@@ -136,11 +153,8 @@ def self_service_current(own_user: list[str], *, mfa_required: bool) -> Document
         {
             "Sid": "ManageOwnPasswordAndDevices",
             "Effect": "Allow",
-            "Action": [
-                "iam:ChangePassword", "iam:DeactivateMFADevice", "iam:EnableMFADevice", "iam:GetUser", "iam:ListMFADevices",
-                "iam:ResyncMFADevice",
-            ],
-            "Resource": own_user,
+            "Action": ["iam:ChangePassword", "iam:EnableMFADevice", "iam:GetUser", "iam:ListMFADevices", "iam:ResyncMFADevice"],
+            "Resource": _OWN_USER_AT_ANY_PATH,
         },
         {
             "Sid": "CreateDevicesOfAnyName",
@@ -149,20 +163,20 @@ def self_service_current(own_user: list[str], *, mfa_required: bool) -> Document
             "Resource": "arn:aws:iam::*:mfa/*",
         },
         {
+            "Sid": "TakeOwnDevicesOffWithMfa",
+            "Effect": "Allow",
+            "Action": "iam:DeactivateMFADevice",
+            "Resource": _OWN_USER_AT_ANY_PATH,
+            "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+        },
+        {
             "Sid": "ManageOwnAccessKeys",
             "Effect": "Allow",
             "Action": ["iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey"],
-            "Resource": own_user,
+            "Resource": _OWN_USER_AT_ANY_PATH,
         },
     ]  # fmt: skip
     if mfa_required:
-        statements.append(
-            {
-                "Sid": "NothingElseWithoutMfa",
-                "Effect": "Deny",
-                "NotAction": first_steps,
-                "Resource": "*",
-                "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
-            }
-        )
+        without = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
+        statements += _blocks("NothingElseWithoutMfa", without, mfa_max_age_s, first_steps, "*")
     return {"Version": VERSION, "Statement": statements}

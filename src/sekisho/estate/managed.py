@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -36,6 +36,11 @@ def _data() -> Mapping[str, Any]:
 def managed_policies_source() -> str:
     """Where the data are from, and the date of the newest change in them."""
     return f"{_data()['source']}; newest change {_data()['newest_change']}"
+
+
+def aws_managed_arns() -> Iterable[str]:
+    """The ARNs of all AWS managed policies that the data have."""
+    return tuple(_data()["policies"])
 
 
 def aws_managed_document(arn: str) -> ManagedDocument | None:
