@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from sekisho.decision.layers import Layers, layers_of
 from sekisho.decision.outcome import Because, Decision, Miss, Outcome
-from sekisho.decision.request import CredentialKind, Request, derived_context
+from sekisho.decision.request import CredentialKind, Request, Subject, derived_context
 from sekisho.estate.model import Estate
 from sekisho.policy import DEFAULT, Policy, Settings
 from sekisho.policy.condition import Context, Value
@@ -399,17 +399,17 @@ class Authorizer:
     def __init__(self, policies: Estate | Layers, settings: Settings = DEFAULT) -> None:
         self.policies = policies
         self.settings = settings
-        self._questions: dict[tuple[object, ...], Question] = {}
-        self._decisions: dict[Request, Decision] = {}
+        self._questions: dict[Subject, Question] = {}
+        self._decisions: dict[frozenset[object], Decision] = {}
 
     def decide(self, request: Request) -> Decision:
         """The decision, from memory when the same request was asked before."""
-        decision = self._decisions.get(request)
+        decision = self._decisions.get(request._key or request.key)
         if decision is None:
             decision = self.decide_anew(request)
             if len(self._decisions) >= self._MOST_KEPT:
                 self._decisions.clear()
-            self._decisions[request] = decision
+            self._decisions[request.key] = decision
         return decision
 
     def decide_anew(self, request: Request) -> Decision:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from sekisho.errors import InputError
@@ -31,6 +32,39 @@ class CredentialKind(Enum):
     ROOT = "root"
 
 
+class Subject:
+    """Who asks for what: all of a request but its context. Equal ones are one object as a rule, so that looking one up is quick."""
+
+    __slots__ = ("_hash", "_parts", "action", "caller", "credentials", "principal", "resource", "resource_account", "session_policies")
+
+    def __init__(
+        self,
+        principal: str,
+        who: Caller,
+        action: str,
+        resource: str,
+        resource_account: str | None,
+        known_account: object,
+        credentials: CredentialKind | None,
+        session_policies: tuple[Policy, ...] | None,
+    ) -> None:
+        self.principal = principal
+        self.caller = who
+        self.action = action
+        self.resource = resource
+        self.resource_account = resource_account
+        self.credentials = credentials
+        self.session_policies = session_policies
+        self._parts = (who, action, resource, resource_account or known_account, credentials, session_policies)
+        self._hash = hash(self._parts)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Subject) and self._parts == other._parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 class Request:
     """One request, immutable. ``context`` maps condition keys (any letter case) to a text, number, boolean, or a list for many values.
 
@@ -44,22 +78,7 @@ class Request:
     'sts:AssumeRole'
     """
 
-    __slots__ = (
-        "_hash", "action", "caller", "context", "credentials", "principal", "question", "resource", "resource_account",
-        "session_policies",
-    )  # fmt: skip
-
-    principal: str
-    action: str
-    resource: str
-    context: Context
-    resource_account: str | None
-    credentials: CredentialKind | None
-    session_policies: tuple[Policy, ...] | None
-    caller: Caller
-    question: tuple[object, ...]
-    """What the answer depends on besides the context; equal for requests that differ in context alone."""
-    _hash: int | None
+    __slots__ = ("_context", "_key", "_subject")
 
     def __init__(
         self,
@@ -89,51 +108,90 @@ class Request:
                 _once_each(context)
         if "aws:currenttime" in found or "aws:epochtime" in found:
             _one_clock(found)
-        who = _caller(principal, role, found)
-        put = object.__setattr__
-        put(self, "principal", principal)
-        put(self, "action", action)
-        put(self, "resource", resource)
-        put(self, "context", found)
-        put(self, "resource_account", resource_account)
-        put(self, "credentials", credentials)
-        put(self, "session_policies", session_policies)
-        put(self, "caller", who)
-        put(self, "question", (who, action, resource, resource_account or found.get("aws:resourceaccount"), credentials, session_policies))
-        put(self, "_hash", None)
+        self._context: Context = found
+        self._subject = _subject(
+            principal, action, resource, resource_account, found.get("aws:resourceaccount"), credentials, session_policies,
+            role, found.get("aws:principalarn"), found.get("aws:userid"),
+        )  # fmt: skip
+        self._key: frozenset[object] | None = None
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Request doesn't change: {name}")
+    @property
+    def principal(self) -> str:
+        return self._subject.principal
+
+    @property
+    def action(self) -> str:
+        return self._subject.action
+
+    @property
+    def resource(self) -> str:
+        return self._subject.resource
+
+    @property
+    def context(self) -> Context:
+        return self._context
+
+    @property
+    def resource_account(self) -> str | None:
+        return self._subject.resource_account
+
+    @property
+    def credentials(self) -> CredentialKind | None:
+        return self._subject.credentials
+
+    @property
+    def session_policies(self) -> tuple[Policy, ...] | None:
+        return self._subject.session_policies
+
+    @property
+    def caller(self) -> Caller:
+        return self._subject.caller
+
+    @property
+    def question(self) -> Subject:
+        """What the answer depends on besides the context; equal for requests that differ in context alone."""
+        return self._subject
+
+    @property
+    def key(self) -> frozenset[object]:
+        """All that the answer depends on: equal for equal requests. A frozenset, because it keeps its hash, and compares without Python code."""
+        key = self._key
+        if key is None:
+            key = self._key = frozenset((self._subject, *self._context.items()))
+        return key
 
     def __hash__(self) -> int:
-        if self._hash is None:
-            value = hash((self.principal, self.action, self.resource, frozenset(self.context.items())))
-            object.__setattr__(self, "_hash", value)
-            return value
-        return self._hash
+        return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, Request) and self.question == other.question and self.context == other.context
+        return isinstance(other, Request) and self.key == other.key
 
     def __repr__(self) -> str:
         return f"Request({self.principal!r}, {self.action!r}, {self.resource!r}, {dict(self.context)!r})"
 
     def replace(self, **changes: Any) -> Request:
         """The same request with some parts changed; ``context`` replaces the whole context."""
-        parts: dict[str, Any] = {
+        return Request(**{**self._as_arguments(), **changes})
+
+    def _as_arguments(self) -> dict[str, Any]:
+        return {
             "principal": self.principal, "action": self.action, "resource": self.resource, "context": self.context,
             "resource_account": self.resource_account, "credentials": self.credentials,
             "session_policies": self.session_policies,
             "role": self.caller.entity if self.caller.session and not self.caller.path_unknown else "",
         }  # fmt: skip
-        parts.update(changes)
-        return Request(**parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew in the process that it travels to: hashes of texts differ from process to process, and ours are kept.
+        return _request, (self._as_arguments(),)
 
     def with_context(self, changes: Mapping[str, Any]) -> Request:
         """The same request with some context keys set; a key whose value is None is taken away."""
         return self.replace(context={**self.context, **{k.lower(): v for k, v in changes.items()}})
+
+
+def _request(arguments: dict[str, Any]) -> Request:
+    return Request(**arguments)
 
 
 def _once_each(context: Mapping[str, Any]) -> None:
@@ -145,12 +203,28 @@ def _once_each(context: Mapping[str, Any]) -> None:
         seen[key.lower()] = key
 
 
-def _caller(principal: str, role: str, context: Context) -> Caller:
-    userid = context.get("aws:userid")
+@lru_cache(maxsize=16_384)
+def _subject(
+    principal: str,
+    action: str,
+    resource: str,
+    resource_account: str | None,
+    known_account: object,
+    credentials: CredentialKind | None,
+    session_policies: tuple[Policy, ...] | None,
+    role: str,
+    principal_arn: Value | None,
+    userid: Value | None,
+) -> Subject:
+    """``known_account``, ``principal_arn``, ``userid``: what the context says of the resource's account and of the caller."""
+    who = _caller(principal, role, principal_arn, userid)
+    return Subject(principal, who, action, resource, resource_account, known_account, credentials, session_policies)
+
+
+def _caller(principal: str, role: str, arn: Value | None, userid: Value | None) -> Caller:
     unique = userid.partition(":")[0] if isinstance(userid, str) else ""
     entity = ""
     if ":assumed-role/" in principal or ":federated-user/" in principal:
-        arn = context.get("aws:principalarn")
         entity = role or (arn if isinstance(arn, str) else "")
         if entity and not _may_be_behind(entity, principal):
             if role:
