@@ -58,6 +58,7 @@ class Device:
     last_step: int = -1
     failures: int = 0
     locked_until: float = 0.0
+    tags: list[list[str]] = field(default_factory=list)
 
 
 @dataclass
@@ -87,8 +88,17 @@ class Session:
     revoked: bool = False
 
 
-Thing = AccessKey | Password | Device | Session
-_KINDS: dict[str, type[Any]] = {"key": AccessKey, "password": Password, "device": Device, "session": Session}
+@dataclass
+class Report:
+    """An account's credential report (CSV) as it was when it was generated; ``id`` is the account's."""
+
+    id: str
+    content: str
+    generated: str
+
+
+Thing = AccessKey | Password | Device | Session | Report
+_KINDS: dict[str, type[Any]] = {"key": AccessKey, "password": Password, "device": Device, "session": Session, "report": Report}
 _NAME_OF: dict[type[Any], str] = {v: k for k, v in _KINDS.items()}
 
 
@@ -102,9 +112,11 @@ class Store:
         self.passwords: dict[str, Password] = {}
         self.devices: dict[str, Device] = {}
         self.sessions: dict[str, Session] = {}
+        self.reports: dict[str, Report] = {}
         self.events: dict[str, list[dict[str, Any]]] = {}
         self._tables: dict[str, dict[str, Any]] = {
             "key": self.keys, "password": self.passwords, "device": self.devices, "session": self.sessions,
+            "report": self.reports,
         }  # fmt: skip
         self._pending: list[tuple[str, tuple[Any, ...]]] = []
         self._authorizer: Authorizer | None = None
@@ -143,6 +155,10 @@ class Store:
 
     def devices_of(self, account: str, user: str) -> list[Device]:
         return [d for d in self.devices.values() if d.account == account and d.user == user]
+
+    def password_of(self, account: str, user: str) -> Password | None:
+        """A user's console password; its id is ``<account>/<user name>``."""
+        return self.passwords.get(f"{account}/{user}")
 
     def account_named(self, name: str) -> Account | None:
         """An account by its id or alias."""
