@@ -106,7 +106,14 @@ class Question:
         self.clauses = tuple(self._clauses())
         varied = [m for c in self.clauses for m in c.matched] + self.denies
         self.may_be_unknown = bool(self.unknown) or any(m.ready.unknown for m in varied)
+        # Below: kept from one request to the next, because contexts change and these don't.
+        self._deny_tests = tuple((m.when, m.layer) for m in self.denies)
+        self._clause_tests = tuple((tuple(m.when for m in c.matched), c.layer) for c in self.clauses)
         self._companion_questions: dict[str, Question] = {}
+        self._companions: dict[tuple[str, ...], tuple[Question, ...]] = {}
+        self._reasons: tuple[tuple[tuple[Matched, Because], ...], ...] | None = None
+        self._missing: tuple[Miss | tuple[str, ReadyStatement], ...] | None = None
+        self._messages: dict[tuple[Outcome, str | None, str | None], str] = {}
 
     # Collecting -----------------------------------------------------------------------------------------------------
 
@@ -198,12 +205,24 @@ class Question:
             return Decision(self, request, context, "allow", None)
         outcome, layer = self._known(context) if not self.may_be_unknown else self._both_ways(context)
         if outcome == "allow" and self.is_assume:
-            for prefixes, action in COMPANIONS:
-                if any(key.startswith(prefixes) for key in context):
-                    answer = self.companion(action).answer(request.replace(action=action))
-                    if not answer.allowed:
-                        return answer
+            names = tuple(request.context)
+            companions = self._companions.get(names)
+            if companions is None:
+                companions = self._companions_of(names)
+            for companion in companions:
+                answer = companion.answer(request.replace(action=companion.action))
+                if not answer.allowed:
+                    return answer
         return Decision(self, request, context, outcome, layer)
+
+    def _companions_of(self, names: tuple[str, ...]) -> tuple[Question, ...]:
+        """What an AssumeRole whose request has these context keys asks besides (D-26)."""
+        present = (*self.facts, *names)
+        found = tuple(self.companion(action) for prefixes, action in COMPANIONS if any(key.startswith(prefixes) for key in present))
+        if len(self._companions) >= 1000:
+            self._companions.clear()
+        self._companions[names] = found
+        return found
 
     def companion(self, action: str) -> Question:
         """The question that an AssumeRole with tags or a source identity asks as well (D-26)."""
@@ -215,15 +234,15 @@ class Question:
 
     def _known(self, context: Context) -> tuple[Outcome, str | None]:
         """The answer where every document and condition is known."""
-        for matched in self.denies:
-            if matched.when(context):
-                return "explicit_deny", matched.layer
-        for clause in self.clauses:
-            for matched in clause.matched:
-                if matched.when(context):
+        for holds, layer in self._deny_tests:
+            if holds(context):
+                return "explicit_deny", layer
+        for alternatives, layer in self._clause_tests:
+            for holds in alternatives:
+                if holds(context):
                     break
             else:
-                return "implicit_deny", clause.layer
+                return "implicit_deny", layer
         return "allow", None
 
     def _both_ways(self, context: Context) -> tuple[Outcome, str | None]:
@@ -282,23 +301,39 @@ class Question:
 
     def because(self, outcome: Outcome, layer: str | None, context: Context) -> tuple[Because, ...]:
         """The statements that decided: all Denies that hold, or the Allows of each layer; for an implicit deny the layer alone."""
-        if outcome == "explicit_deny":
-            return tuple(_because(m) for m in self.denies if m.when(context))
-        if outcome == "allow":
-            return tuple(_because(m) for group in self.allows.values() for m in group if m.when(context))
-        return (Because(layer),) if layer else ()
+        if outcome not in ("explicit_deny", "allow"):
+            return (Because(layer),) if layer else ()
+        if self._reasons is None:
+            matched = (self.denies, [m for group in self.allows.values() for m in group])
+            self._reasons = tuple(tuple((m, _because(m)) for m in those) for those in matched)
+        return tuple([why for m, why in self._reasons[outcome == "allow"] if m.when(context)])
 
     def misses(self, context: Context) -> tuple[Miss, ...]:
         """Why each Allow of the layers did not match: the element, the key, what it had and what it wanted."""
+        if self._missing is None:
+            self._missing = tuple(self._possible_misses())
         found = []
+        for entry in self._missing:
+            miss = entry if isinstance(entry, Miss) else self._miss(*entry, context)
+            if miss is not None:
+                found.append(miss)
+        return tuple(found)
+
+    def _possible_misses(self) -> Iterator[Miss | tuple[str, ReadyStatement]]:
+        """For each Allow the miss, where it is the same for every context; else the layer and the statement, to be asked."""
         for layer, _, policies in self.layer_policies():
             for policy in policies:
                 for ready in ready_policy(policy, self.settings).statements:
-                    if not ready.denies:
-                        miss = self._miss(layer, ready, context)
-                        if miss is not None:
-                            found.append(miss)
-        return tuple(found)
+                    if ready.denies:
+                        continue
+                    about = ready.about_action(self._lower)
+                    verdict = ready.resource_verdict(self.resource)
+                    if about and (verdict is None or (verdict and ready.conditions and ready.names(self.caller) is not Grant.NONE)):
+                        yield layer, ready
+                        continue
+                    always = self._miss(layer, ready, {})
+                    if always is not None:
+                        yield always
 
     def _miss(self, layer: str, ready: ReadyStatement, context: Context) -> Miss | None:
         statement = ready.statement
@@ -328,6 +363,15 @@ class Question:
 
     def message(self, outcome: Outcome, layer: str | None, context: Context) -> str:
         """AWS's own denial text (G-20, G-21); empty on allow."""
+        arn = None
+        if outcome == "explicit_deny" and self.settings.denial_names_policy_arn and layer not in ("resource", "vpc_endpoint"):
+            arn = next((m.ready.policy.arn for m in self.denies if m.layer == layer and m.when(context)), None)
+        text = self._messages.get((outcome, layer, arn))
+        if text is None:
+            text = self._messages[outcome, layer, arn] = self._message(outcome, layer, arn)
+        return text
+
+    def _message(self, outcome: Outcome, layer: str | None, arn: str | None) -> str:
         if outcome == "allow":
             return ""
         if self.refusal is not None:
@@ -343,11 +387,7 @@ class Question:
         if outcome == "implicit_deny":
             return f"{text} because no {name} allows the {self.action} action"
         article = "the" if name == "role trust policy" else "an" if name[0] in "aeiou" else "a"
-        text += f" with an explicit deny in {article} {name}"
-        arn = next((m.ready.policy.arn for m in self.denies if m.layer == layer and m.when(context)), None)
-        if arn and self.settings.denial_names_policy_arn and layer not in ("resource", "vpc_endpoint"):
-            text += f": {arn}"
-        return text
+        return f"{text} with an explicit deny in {article} {name}" + (f": {arn}" if arn else "")
 
 
 _SIGNED = ("user", "role-session", "role", "federated-user", "root")

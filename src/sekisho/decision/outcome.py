@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from sekisho.errors import Place
@@ -79,7 +78,7 @@ class Decision:
     The reasons are worked out when they are asked for, from the same compiled statements that decided.
     """
 
-    __slots__ = ("__dict__", "_context", "_question", "layer", "outcome", "request")
+    __slots__ = ("_because", "_context", "_message", "_misses", "_question", "layer", "outcome", "request")
 
     def __init__(self, question: Question, request: Request, context: Context, outcome: Outcome, layer: str | None) -> None:
         self._question = question
@@ -87,6 +86,9 @@ class Decision:
         self._context = context
         self.outcome: Outcome = outcome
         self.layer = layer
+        self._because: tuple[Because, ...] | None = None
+        self._misses: tuple[Miss, ...] | None = None
+        self._message: str | None = None
 
     @property
     def allowed(self) -> bool:
@@ -97,20 +99,31 @@ class Decision:
         """The whole context that was decided on, with the keys that follow from the principal; keys in lower case."""
         return self._context
 
-    @cached_property
+    # Kept by hand: cached_property takes a lock each time, which costs more than the answer.
+
+    @property
     def because(self) -> tuple[Because, ...]:
         """The statements that decided; the one that AWS's message names comes first."""
-        return self._question.because(self.outcome, self.layer, self._context)
+        found = self._because
+        if found is None:
+            found = self._because = self._question.because(self.outcome, self.layer, self._context)
+        return found
 
-    @cached_property
+    @property
     def misses(self) -> tuple[Miss, ...]:
         """Why each Allow in any layer did not match, as far as it didn't."""
-        return self._question.misses(self._context)
+        found = self._misses
+        if found is None:
+            found = self._misses = self._question.misses(self._context)
+        return found
 
-    @cached_property
+    @property
     def message(self) -> str:
         """AWS's own denial text (G-20); empty on allow."""
-        return self._question.message(self.outcome, self.layer, self._context)
+        found = self._message
+        if found is None:
+            found = self._message = self._question.message(self.outcome, self.layer, self._context)
+        return found
 
     @property
     def unknown_because(self) -> tuple[str, ...]:
