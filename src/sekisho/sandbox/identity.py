@@ -13,6 +13,9 @@ from sekisho.policy import Policy, PolicyKind
 from sekisho.sandbox.fault import AwsFault, access_denied
 from sekisho.sandbox.store import AccessKey, Session, Store
 
+_BEHIND_A_SESSION = (CredentialKind.ROLE_SESSION, CredentialKind.FEDERATED)
+"""Credentials whose ARN doesn't tell which role or user stands behind it (D-44)."""
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -64,7 +67,7 @@ class Caller:
     def request(self, action: str, resource: str, now: datetime, extra: dict[str, Any] | None = None, account: str | None = None) -> Request:
         return Request(
             self.principal, action, resource, {**self.context(now), **(extra or {})}, resource_account=account, credentials=self.kind,
-            session_policies=self.session_policies, role=self.session.entity if self.session and ":role/" in self.session.entity else "",
+            session_policies=self.session_policies, role=self.session.entity if self.session and self.kind in _BEHIND_A_SESSION else "",
         )  # fmt: skip
 
 
@@ -122,7 +125,8 @@ def authorise(store: Store, request: Request) -> Decision:
     decision = store.authorizer.decide_anew(request)
     if not decision.allowed:
         text = decision.message
-        if decision.outcome == "unknown":
+        # An account that isn't here doesn't exist, so it isn't unknown: AWS's words are enough.
+        if decision.outcome == "unknown" and (request.resource_account is None or request.resource_account in store.accounts):
             text += " (Sekisho can't tell: " + "; ".join(decision.unknown_because) + ")"
         raise access_denied(text)
     return decision

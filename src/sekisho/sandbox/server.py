@@ -1,0 +1,216 @@
+"""The port: one HTTP server on the loopback interface for AWS clients, the sign-in and the pages beside it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from sekisho.errors import OutsideError
+from sekisho.sandbox import signin
+from sekisho.sandbox.fault import AwsFault
+from sekisho.sandbox.front import EmbeddedAws
+from sekisho.sandbox.origin import origin_of
+from sekisho.sandbox.protocol import Answer
+from sekisho.sandbox.signature import Arrived
+from sekisho.sandbox.store import Session
+
+DEFAULT_PORT = 4566
+HOST = "127.0.0.1"
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes; a larger body is refused before it is read whole."""
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class SandboxApp:
+    """The ASGI application. Calls are answered on the event loop's own thread, so one after the other."""
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        self.aws = aws
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        body = await _body(scope, receive)
+        if body is None:
+            await _send(send, Answer(413, b"The body is larger than 16 MiB.", (("content-type", "text/plain"), ("connection", "close"))))
+            return
+        headers = tuple((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in scope["headers"])
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        arrived = Arrived(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
+        await _send(send, self.answer(arrived))
+
+    def answer(self, arrived: Arrived) -> Answer:
+        if "/signin/" in arrived.path:
+            try:
+                origin = origin_of(arrived.path)
+            except AwsFault as fault:
+                return _json(fault.status, {"message": fault.message})
+            if origin.path.startswith("/signin/"):
+                return _signin(self.aws, arrived, origin.address, origin.path.removeprefix("/signin/"))
+        return self.aws.answer(arrived)
+
+
+async def _body(scope: MutableMapping[str, Any], receive: Receive) -> bytes | None:
+    said = next((v for k, v in scope["headers"] if k.lower() == b"content-length"), b"0")
+    if said.isdigit() and int(said) > MAX_BODY:
+        return None
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            return None
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    headers = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in answer.headers]
+    headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+# --- the sign-in for scripts: JSON over POST ---------------------------------------------------------------------------------
+
+
+def _json(status: int, value: Any) -> Answer:
+    return Answer(status, json.dumps(value).encode(), (("content-type", "application/json"), ("cache-control", "no-store")))
+
+
+def _signin(aws: EmbeddedAws, arrived: Arrived, address: str, step: str) -> Answer:
+    """``login``, ``change-password`` and ``switch-role``; the last two with the session token as a bearer token."""
+    if arrived.method != "POST":
+        return _json(405, {"message": "POST a JSON object."})
+    # A page of another site can't send this type without asking first, and is never answered then.
+    if (arrived.header("content-type") or "").partition(";")[0].strip() != "application/json":
+        return _json(415, {"message": "POST a JSON object, with content-type application/json."})
+    try:
+        given = json.loads(arrived.body)
+        if not isinstance(given, dict) or not all(isinstance(v, str) for v in given.values()):
+            raise ValueError
+    except (ValueError, RecursionError):
+        return _json(400, {"message": "The body is no JSON object of strings."})
+    client = signin.Client(address, arrived.header("user-agent") or "")
+    try:
+        if step == "login":
+            return _login(aws, client, given)
+        session = _bearer(aws, arrived)
+        if session is None:
+            return _json(401, {"message": "Sign in first: there is no such console session."})
+        if step == "change-password":
+            signin.change_first_password(aws, client, session, given.get("password", ""), given.get("new_password", ""))
+            return _json(200, {"changed": True})
+        if step == "switch-role":
+            switched = signin.switch_role(aws, client, session, given.get("account", ""), given.get("role", ""))
+            return _json(200, {"role": switched.role_arn, "credentials": _credentials(switched.session), "event": switched.switch_event})
+    except signin.SignInRefused as refused:
+        status = 401 if refused.reason == "mfa_required" else 403
+        return _json(status, {"reason": refused.reason, "message": refused.message, "event": refused.event_id})
+    except signin.SwitchRefused as switch:
+        return _json(403, {"message": switch.message, "reason": switch.reason, "event": switch.event_id})
+    except AwsFault as fault:
+        return _json(fault.status, {"code": fault.code, "message": fault.message})
+    return _json(404, {"message": "There are login, change-password and switch-role."})
+
+
+def _login(aws: EmbeddedAws, client: signin.Client, given: dict[str, str]) -> Answer:
+    signed_in = signin.sign_in(aws, client, given.get("account", ""), given.get("user", ""), given.get("password", ""), given.get("mfa_code"))
+    session = signed_in.session
+    return _json(
+        200,
+        {
+            "user": signed_in.user.arn, "mfa": session.mfa_at is not None, "must_change_password": signed_in.must_change_password,
+            "credentials": _credentials(session), "event": signed_in.event_id,
+        },
+    )  # fmt: skip
+
+
+def _credentials(session: Session) -> dict[str, str]:
+    return {"AccessKeyId": session.access_key_id, "SecretAccessKey": session.secret, "SessionToken": session.id}
+
+
+def _bearer(aws: EmbeddedAws, arrived: Arrived) -> Session | None:
+    scheme, _, token = (arrived.header("authorization") or "").partition(" ")
+    session = aws.store.sessions.get(token) if scheme == "Bearer" else None
+    if session is None or not session.console or session.kind != "console" or session.expires <= aws.store.clock.now().timestamp():
+        return None
+    return session
+
+
+# --- running -------------------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """The embedded AWS listening on a port of this machine, in a thread of its own.
+
+    ``port`` 0 takes a free one. Raises OutsideError where the port is taken.
+    """
+
+    def __init__(self, aws: EmbeddedAws, port: int = DEFAULT_PORT) -> None:
+        self.aws = aws
+        self._socket = _listen(port)
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(
+            SandboxApp(aws), http="httptools", ws="none", lifespan="off", log_level="critical", access_log=False, timeout_keep_alive=30,
+            limit_concurrency=512, h11_max_incomplete_event_size=64 * 1024, server_header=False,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, name="embedded-aws", daemon=True)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Serve; the port already takes connections before this returns."""
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until the server stops."""
+        while self._thread.is_alive():
+            self._thread.join(0.5)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+        self.aws.close()
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+        listening.listen(256)
+    except OSError as error:
+        listening.close()
+        raise OutsideError(
+            f"port {port} can't be used: {error.strerror}", expected="a free port on 127.0.0.1",
+            remedy="stop what uses it, or choose another with --port",
+        ) from error  # fmt: skip
+    return listening
+
+
+def serve(account_ids: list[str], *, port: int = DEFAULT_PORT, state: Path | None = None) -> Server:
+    """An embedded AWS of these accounts, ready to be started."""
+    return Server(EmbeddedAws(account_ids, state), port)
