@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sekisho.decision.layers import Layers, layers_of
 from sekisho.decision.outcome import Because, Decision, Miss, Outcome
@@ -112,7 +113,7 @@ class Question:
         self._companion_questions: dict[str, Question] = {}
         self._companions: dict[tuple[str, ...], tuple[Question, ...]] = {}
         self._reasons: tuple[tuple[tuple[Matched, Because], ...], ...] | None = None
-        self._missing: tuple[Miss | tuple[str, ReadyStatement], ...] | None = None
+        self._missing: tuple[Miss | Callable[[Context], Miss | None], ...] | None = None
         self._messages: dict[tuple[Outcome, str | None, str | None], str] = {}
 
     # Collecting -----------------------------------------------------------------------------------------------------
@@ -314,28 +315,31 @@ class Question:
             self._missing = tuple(self._possible_misses())
         found = []
         for entry in self._missing:
-            miss = entry if isinstance(entry, Miss) else self._miss(*entry, context)
+            miss = entry if isinstance(entry, Miss) else entry(context)
             if miss is not None:
                 found.append(miss)
         return tuple(found)
 
-    def _possible_misses(self) -> Iterator[Miss | tuple[str, ReadyStatement]]:
-        """For each Allow the miss, where it is the same for every context; else the layer and the statement, to be asked."""
+    def _possible_misses(self) -> Iterator[Miss | Callable[[Context], Miss | None]]:
+        """For each Allow the miss, where it is the same for every context; else what to ask a context."""
         for layer, _, policies in self.layer_policies():
             for policy in policies:
                 for ready in ready_policy(policy, self.settings).statements:
                     if ready.denies:
                         continue
-                    about = ready.about_action(self._lower)
-                    verdict = ready.resource_verdict(self.resource)
-                    if about and (verdict is None or (verdict and ready.conditions and ready.names(self.caller) is not Grant.NONE)):
-                        yield layer, ready
+                    if ready.about_action(self._lower) and ready.resource_verdict(self.resource) is None:
+                        yield partial(self._miss, layer, ready)
                         continue
-                    always = self._miss(layer, ready, {})
-                    if always is not None:
-                        yield always
+                    elements = self._element_miss(layer, ready, {})
+                    if elements is not None:
+                        yield elements
+                    elif ready.conditions:
+                        yield partial(_condition_miss, layer, ready)
 
     def _miss(self, layer: str, ready: ReadyStatement, context: Context) -> Miss | None:
+        return self._element_miss(layer, ready, context) or _condition_miss(layer, ready, context)
+
+    def _element_miss(self, layer: str, ready: ReadyStatement, context: Context) -> Miss | None:
         statement = ready.statement
         if not ready.about_action(self._lower):
             wanted = statement.actions or statement.not_actions or ()
@@ -349,10 +353,6 @@ class Question:
             if element is not None and element.anyone and not named:
                 named = ("*",)
             return Miss(layer, ready, "Principal" if statement.principal else "NotPrincipal", "", self.principal, named)
-        for condition in ready.conditions:
-            if condition.test(context) is not True:
-                had = context.get(condition.key)
-                return Miss(layer, ready, "Condition", f"{condition.condition.operator} {condition.condition.key}", had, condition.condition.values)
         return None
 
     @property
@@ -401,6 +401,14 @@ _MESSAGE_NAME: Mapping[str, str] = {
     "resource": "resource-based policy", "service_control": "service control policy",
     "resource_control": "resource control policy", "vpc_endpoint": "VPC endpoint policy",
 }  # fmt: skip
+
+
+def _condition_miss(layer: str, ready: ReadyStatement, context: Context) -> Miss | None:
+    for tested in ready.conditions:
+        if tested.test(context) is not True:
+            condition = tested.condition
+            return Miss(layer, ready, "Condition", f"{condition.operator} {condition.key}", context.get(tested.key), condition.values)
+    return None
 
 
 def _because(matched: Matched) -> Because:

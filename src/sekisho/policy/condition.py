@@ -166,23 +166,39 @@ def _null_test(key: str, values: Sequence[str], settings: Settings) -> Test:
 
 
 def _single_fixed(key: str, row: Operator, wants: Sequence[Want], when_absent: bool, invalid: bool) -> Test:
-    """The common case, kept short because every decision runs it: no variables, no set operator."""
+    """The common case, kept short because every decision runs it: no variables, no set operator.
+
+    The answer depends on one value, and the same few come again and again (an office's address, "true"): the last ones are kept.
+    """
     hits, negated, read_have = _hits(row, wants), row.negated, row.have
     many = key in MANY
+    seen: dict[Value, bool] = {}
+
+    def answer(value: Value) -> bool:
+        if many or isinstance(value, tuple):
+            found = False  # C-27
+        else:
+            try:
+                found = hits(read_have(value)) != negated
+            except Unreadable:
+                found = invalid
+        if len(seen) >= _ANSWERS_KEPT:
+            seen.clear()
+        seen[value] = found
+        return found
 
     def test(context: Context) -> bool:
         value = context.get(key)
         if value is None:
             return when_absent
-        if many or value.__class__ is tuple:
-            return False  # C-27
-        try:
-            have = read_have(value)  # type: ignore[arg-type]
-        except Unreadable:
-            return invalid
-        return hits(have) != negated
+        found = seen.get(value)
+        return answer(value) if found is None else found
 
     return test
+
+
+_ANSWERS_KEPT = 64
+"""For each condition: enough for what repeats, and little for an estate of a hundred thousand conditions."""
 
 
 def _single(key: str, listed: Listed, when_absent: bool) -> Test:
