@@ -86,8 +86,8 @@ def self_service_article(*, mfa_required: bool = True, mfa_max_age_s: int | None
     ]  # fmt: skip
     blocks = []
     if mfa_required:
-        without = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
-        blocks = _blocks("BlockMostAccessUnlessSignedInWithMFA", without, mfa_max_age_s, before_mfa, [_NAMED_LIKE_USER, _OWN_USER])
+        block = {"NotAction": before_mfa, "Resource": [_NAMED_LIKE_USER, _OWN_USER]}
+        blocks = _without_mfa("BlockMostAccessUnlessSignedInWithMFA", block, mfa_max_age_s)
     return {
         "Version": VERSION,
         "Statement": [
@@ -118,14 +118,13 @@ def self_service_article(*, mfa_required: bool = True, mfa_max_age_s: int | None
     }  # fmt: skip
 
 
-def _blocks(sid: str, without_mfa: dict[str, Any], max_age_s: int | None, but: list[str], resource: str | list[str]) -> list[dict[str, Any]]:
-    """The Deny of everything ``but`` some actions without MFA, and with a second factor older than ``max_age_s``."""
-    block = {"Effect": "Deny", "NotAction": but, "Resource": resource}
-    blocks = [{"Sid": sid, **block, "Condition": without_mfa}]
+def _without_mfa(sid: str, block: dict[str, Any], max_age_s: int | None) -> list[dict[str, Any]]:
+    """A Deny of ``block`` without MFA, and one with a second factor that is ``max_age_s`` old or older."""
+    denies = [{"Sid": sid, "Effect": "Deny", **block, "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}}]
     if max_age_s is not None:
         too_old = {"NumericGreaterThanEquals": {"aws:MultiFactorAuthAge": str(max_age_s)}}
-        blocks.append({"Sid": f"{sid}Lately", **block, "Condition": too_old})
-    return blocks
+        denies.append({"Sid": f"{sid}Lately", "Effect": "Deny", **block, "Condition": too_old})
+    return denies
 
 
 _OWN_USER_AT_ANY_PATH = [_OWN_USER, "arn:aws:iam::*:user/*/${aws:username}"]
@@ -138,10 +137,12 @@ def self_service_current(*, mfa_required: bool, mfa_max_age_s: int | None) -> Do
     Devices may have any name (``mfa/*``, as the console has asked for names since November 2022); binding one to a user is limited to
     oneself by the *user* resource of EnableMFADevice (F-20). DeleteVirtualMFADevice is not given: it would let a stolen password replace
     the second factor, and devices of any name need no tidying. Taking a device off asks for MFA even where nothing else does.
+
+    The Deny holds whatever else a group is given: an administrator's stolen password enrols nobody else either.
     """
+    own_first_steps = ["iam:ChangePassword", "iam:EnableMFADevice", "iam:GetUser", "iam:ListMFADevices", "iam:ResyncMFADevice"]
     first_steps = [
-        "iam:ChangePassword", "iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:GetAccountPasswordPolicy", "iam:GetUser",
-        "iam:ListMFADevices", "iam:ListVirtualMFADevices", "iam:ResyncMFADevice", "sts:GetSessionToken",
+        *own_first_steps, "iam:CreateVirtualMFADevice", "iam:GetAccountPasswordPolicy", "iam:ListVirtualMFADevices", "sts:GetSessionToken",
     ]  # fmt: skip
     statements: list[Mapping[str, Any]] = [
         {
@@ -153,7 +154,7 @@ def self_service_current(*, mfa_required: bool, mfa_max_age_s: int | None) -> Do
         {
             "Sid": "ManageOwnPasswordAndDevices",
             "Effect": "Allow",
-            "Action": ["iam:ChangePassword", "iam:EnableMFADevice", "iam:GetUser", "iam:ListMFADevices", "iam:ResyncMFADevice"],
+            "Action": own_first_steps,
             "Resource": _OWN_USER_AT_ANY_PATH,
         },
         {
@@ -177,6 +178,7 @@ def self_service_current(*, mfa_required: bool, mfa_max_age_s: int | None) -> Do
         },
     ]  # fmt: skip
     if mfa_required:
-        without = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
-        statements += _blocks("NothingElseWithoutMfa", without, mfa_max_age_s, first_steps, "*")
+        statements += _without_mfa("NothingElseWithoutMfa", {"NotAction": first_steps, "Resource": "*"}, mfa_max_age_s)
+        others = {"Action": own_first_steps, "NotResource": _OWN_USER_AT_ANY_PATH}
+        statements += _without_mfa("NothingForOthersWithoutMfa", others, mfa_max_age_s)
     return {"Version": VERSION, "Statement": statements}
