@@ -13,8 +13,9 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from sekisho.errors import InputError, OutsideError, Place, PolicyError
@@ -33,11 +34,13 @@ from sekisho.estate.model import (
 )
 from sekisho.policy import Policy, PolicyKind
 from sekisho.policy.json_text import NotJson, decoded, parsed
-from sekisho.policy.positions import Positions
+from sekisho.policy.positions import Positions, escape
 
+T = TypeVar("T")
 MAX_FILE = 512 * 1024 * 1024
 _LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 _EXTRA_VERSION = 1
+_TRUNCATED = ("account", "the file holds only some of the pages (IsTruncated)")
 
 
 # --- files ---------------------------------------------------------------------------------------------------------------
@@ -141,16 +144,42 @@ class _AccountReader:
             raise self.wrong(pointer, value, "an object")
         return value
 
-    def listed(self, holder: Mapping[str, Any], key: str, pointer: str) -> list[tuple[str, Mapping[str, Any]]]:
+    def inner(self, holder: Mapping[str, Any], key: str, pointer: str) -> Mapping[str, Any]:
+        """The object under ``key``; empty where it is missing or null."""
+        value = holder.get(key)
+        return {} if value is None else self.mapping(value, f"{pointer}/{escape(key)}")
+
+    def each(self, holder: Mapping[str, Any], key: str, pointer: str) -> list[tuple[str, Any]]:
+        """(pointer, value) of each item of the list under ``key``; none where it is missing or null."""
         value = holder.get(key)
         if value is None:
             return []
         if not isinstance(value, list):
             raise self.wrong(f"{pointer}/{key}", value, "a list")
-        return [(f"{pointer}/{key}/{i}", self.mapping(v, f"{pointer}/{key}/{i}")) for i, v in enumerate(value)]
+        return [(f"{pointer}/{key}/{i}", v) for i, v in enumerate(value)]
+
+    def listed(self, holder: Mapping[str, Any], key: str, pointer: str) -> list[tuple[str, Mapping[str, Any]]]:
+        return [(here, self.mapping(v, here)) for here, v in self.each(holder, key, pointer)]
+
+    def texts(self, holder: Mapping[str, Any], key: str, pointer: str) -> tuple[str, ...]:
+        for here, value in self.each(holder, key, pointer):
+            if not isinstance(value, str):
+                raise self.wrong(here, value, "a string")
+        return tuple(holder.get(key) or ())
+
+    def maybe(self, holder: Mapping[str, Any], key: str, pointer: str, kind: type[T], expected: str) -> T | None:
+        """The value under ``key`` if it is of a kind; None where it is missing or null."""
+        value = holder.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self.wrong(f"{pointer}/{key}", value, expected)
+        return value
 
     def text(self, holder: Mapping[str, Any], key: str, pointer: str, default: str | None = None) -> str:
-        value = holder.get(key, default)
+        value = holder.get(key)
+        if value is None:
+            value = default
         if not isinstance(value, str):
             if value is None:
                 raise InputError(f"{key} is missing", place=self.place(pointer), expected=f"an object with {key}")
@@ -159,7 +188,8 @@ class _AccountReader:
 
     def policy(self, value: object, pointer: str, kind: PolicyKind, name: str, what: str, arn: str | None = None) -> Policy | None:
         """A document given as an object or, as the API itself does, URL-encoded text; None and noted where it can't be read."""
-        source: Any = unquote(value) if isinstance(value, str) else value
+        # The API URL-encodes documents; one that begins with a brace isn't, and a %2F in it is its own.
+        source: Any = unquote(value) if isinstance(value, str) and not value.lstrip().startswith("{") else value
         inside = not isinstance(value, str)
         try:
             if not isinstance(source, str | Mapping):
@@ -190,10 +220,10 @@ class _AccountReader:
         )
 
     def boundary(self, holder: Mapping[str, Any], pointer: str) -> AttachedPolicy | None:
-        value = holder.get("PermissionsBoundary")
+        value = self.inner(holder, "PermissionsBoundary", pointer)
         if not value:
             return None
-        arn = self.text(self.mapping(value, f"{pointer}/PermissionsBoundary"), "PermissionsBoundaryArn", f"{pointer}/PermissionsBoundary")
+        arn = self.text(value, "PermissionsBoundaryArn", f"{pointer}/PermissionsBoundary")
         return self.attached_policy(arn, arn.rpartition("/")[2])
 
     def tags(self, holder: Mapping[str, Any], pointer: str) -> tuple[tuple[str, str], ...]:
@@ -203,127 +233,152 @@ class _AccountReader:
 def account_from_json(body: Any, *, account_id: str = "", file: str | None = None, positions: Positions | None = None) -> Account:
     """An account from AWS's JSON: one object, or a list of pages of it. Raises InputError with the place."""
     read = _AccountReader(file, positions)
-    if isinstance(body, list):
-        pages = [read.mapping(p, f"/{i}") for i, p in enumerate(body)]
-        body = {k: [e for p in pages for e in p.get(k) or []] for k in _LISTS} | {k: v for p in pages for k, v in p.items() if k not in _LISTS}
-        read.positions = None
-    body = read.mapping(body, "")
-    if not any(key in body for key in _LISTS) and "Sekisho" not in body:
+    pages = [(f"/{i}", read.mapping(p, f"/{i}")) for i, p in enumerate(body)] if isinstance(body, list) else [("", read.mapping(body, ""))]
+    if not any(key in page for _, page in pages for key in (*_LISTS, "Sekisho")):
         raise InputError(
             "not the JSON of an account", place=read.place(""), expected="the output of `aws iam get-account-authorization-details`",
         )  # fmt: skip
-    if body.get("IsTruncated") is True:
-        read.unread.append(("account", "the file holds only some of the pages (IsTruncated)"))
-    more = read.mapping(body.get("Sekisho", {}), "/Sekisho")
-    account_id = account_id or str(more.get("id", "")) or _account_in(body)
-    if not re.fullmatch(r"\d{12}", account_id):
+
+    def entries(key: str) -> list[tuple[str, Mapping[str, Any]]]:
+        return [entry for pointer, page in pages for entry in read.listed(page, key, pointer)]
+
+    rest = {k: v for _, page in pages for k, v in page.items() if k not in _LISTS}
+    if rest.get("IsTruncated") is True:
+        read.unread.append(_TRUNCATED)
+    beside = next((pointer for pointer, page in pages if "Sekisho" in page), "")
+    more, there = read.inner(rest, "Sekisho", beside), f"{beside}/Sekisho"
+    known = {key: entries(key) for key in _LISTS}
+    account_id = account_id or read.text(more, "id", there, "") or _account_in(known)
+    if not re.fullmatch(r"\d{12}", account_id, re.ASCII):
         raise InputError("the account's id can't be told", place=read.place(""), expected="a file named <account id>.json, or an ARN in it")
+    _check_entries(read, known, account_id)
 
-    policies = tuple(_managed(read, here, entry) for here, entry in read.listed(body, "Policies", ""))
-    more_of_users = read.mapping(more.get("users", {}), "/Sekisho/users")
-    more_of_roles = read.mapping(more.get("roles", {}), "/Sekisho/roles")
-    account = Account(
+    policies = tuple(_managed(read, here, entry) for here, entry in known["Policies"])
+    of_users, of_roles = read.inner(more, "users", there), read.inner(more, "roles", there)
+    return Account(
         account_id,
-        str(more.get("name", "")),
-        more.get("alias"),
-        tuple(_user(read, here, e, more_of_users) for here, e in read.listed(body, "UserDetailList", "")),
-        tuple(_group(read, here, e) for here, e in read.listed(body, "GroupDetailList", "")),
-        tuple(_role(read, here, e, more_of_roles) for here, e in read.listed(body, "RoleDetailList", "")),
+        read.text(more, "name", there, ""),
+        read.maybe(more, "alias", there, str, "a string"),
+        tuple(_user(read, here, e, of_users, f"{there}/users") for here, e in known["UserDetailList"]),
+        tuple(_group(read, here, e) for here, e in known["GroupDetailList"]),
+        tuple(_role(read, here, e, of_roles, f"{there}/roles") for here, e in known["RoleDetailList"]),
         policies,
-        tuple(_resource_policies(read, more)),
-        more.get("organization"),
-        bool(more.get("is_management", False)),
-        _levels(read, more, "service_control", PolicyKind.SERVICE_CONTROL),
-        _levels(read, more, "resource_control", PolicyKind.RESOURCE_CONTROL),
-        _sign_in(more.get("sign_in")),
-        more.get("password_policy"),
-        tuple((str(w), str(y)) for w, y in more.get("unread", ())) + tuple(read.unread),
-        {k: v for k, v in body.items() if k not in (*_LISTS, "Sekisho", "IsTruncated")},
+        tuple(_resource_policies(read, more, there)),
+        read.maybe(more, "organization", there, str, "an organisation's id"),
+        read.maybe(more, "is_management", there, bool, "true or false") or False,
+        _levels(read, more, "service_control", PolicyKind.SERVICE_CONTROL, there),
+        _levels(read, more, "resource_control", PolicyKind.RESOURCE_CONTROL, there),
+        _sign_in(read, more, there),
+        read.maybe(more, "password_policy", there, dict, "an object"),
+        tuple(dict.fromkeys((*_known_unread(read, more, there), *read.unread))),
+        {k: v for k, v in rest.items() if k != "Sekisho"},
     )
-    arns = [u.arn for u in account.users] + [g.arn for g in account.groups] + [r.arn for r in account.roles]
-    foreign = next((arn for arn in arns if arn.split(":")[4:5] != [account_id]), None)
-    if foreign:
-        raise InputError(f"{foreign} is not of account {account_id}", place=read.place(""), expected="one account in one file")
-    return account
 
 
-def _account_in(body: Mapping[str, Any]) -> str:
+def _known_unread(read: _AccountReader, more: Mapping[str, Any], pointer: str) -> Iterable[tuple[str, str]]:
+    for here, pair in read.each(more, "unread", pointer):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+            raise read.wrong(here, pair, '["what", "why"]')
+        yield pair[0], pair[1]
+
+
+def _check_entries(read: _AccountReader, known: Mapping[str, list[tuple[str, Mapping[str, Any]]]], account_id: str) -> None:
+    """Each principal and policy once (A-41), principals of this account alone: otherwise nobody could say which one counts."""
+    for key, name in (("UserDetailList", "UserName"), ("GroupDetailList", "GroupName"), ("RoleDetailList", "RoleName"), ("Policies", "Arn")):
+        seen: dict[str, str] = {}
+        for here, entry in known[key]:
+            called, arn = read.text(entry, name, here), read.text(entry, "Arn", here)
+            if called.lower() in seen:
+                raise InputError(
+                    f"{called} stands twice in {key}", place=read.place(here), expected=f"each {name} once, whatever its letter case",
+                    remedy=f"the other is at {seen[called.lower()]}",
+                )  # fmt: skip
+            seen[called.lower()] = here
+            if key != "Policies" and arn.split(":")[4:5] != [account_id]:
+                raise InputError(f"{arn} is not of account {account_id}", place=read.place(f"{here}/Arn"), expected="one account in one file")
+
+
+def _account_in(known: Mapping[str, list[tuple[str, Mapping[str, Any]]]]) -> str:
     for key in _LISTS:
-        for entry in body.get(key) or []:
-            arn = str(entry.get("Arn", "")) if isinstance(entry, Mapping) else ""
-            if re.fullmatch(r"arn:[^:]+:iam::\d{12}:.+", arn):
+        for _, entry in known[key]:
+            arn = entry.get("Arn")
+            if isinstance(arn, str) and re.fullmatch(r"arn:[^:]+:iam::\d{12}:.+", arn, re.ASCII):
                 return arn.split(":")[4]
     return ""
 
 
 def _managed(read: _AccountReader, here: str, entry: Mapping[str, Any]) -> ManagedPolicy:
     arn, name = read.text(entry, "Arn", here), read.text(entry, "PolicyName", here)
-    default = str(entry.get("DefaultVersionId", "v1"))
+    default = read.text(entry, "DefaultVersionId", here, "v1")
     policy = None
-    for there, version in read.listed(entry, "PolicyVersionList", here):
-        if version.get("IsDefaultVersion") or version.get("VersionId") == default:
+    listed = read.listed(entry, "PolicyVersionList", here)
+    for there, version in listed:
+        if version.get("IsDefaultVersion") is True or version.get("VersionId") == default:
             policy = read.policy(version.get("Document"), f"{there}/Document", PolicyKind.IDENTITY, name, f"{arn}#{default}", arn)
-    if policy is None and not entry.get("PolicyVersionList"):
+    if policy is None and not listed:
         policy = aws_managed_policy(arn)
     read.managed[arn] = policy
-    versions = tuple(v for _, v in read.listed(entry, "PolicyVersionList", here))
-    return ManagedPolicy(arn, name, str(entry.get("Path", "/")), str(entry.get("PolicyId", "")), default, policy, versions, entry)
+    path, unique_id = read.text(entry, "Path", here, "/"), read.text(entry, "PolicyId", here, "")
+    return ManagedPolicy(arn, name, path, unique_id, default, policy, tuple(v for _, v in listed), entry)
 
 
-def _user(read: _AccountReader, here: str, entry: Mapping[str, Any], more: Mapping[str, Any]) -> User:
+def _user(read: _AccountReader, here: str, entry: Mapping[str, Any], more: Mapping[str, Any], pointer: str) -> User:
     arn, name = read.text(entry, "Arn", here), read.text(entry, "UserName", here)
-    extra = more.get(name, {})
-    devices = extra.get("mfa_devices")
-    keys = extra.get("access_keys")
-    groups = entry.get("GroupList") or []
-    if not isinstance(groups, list):
-        raise read.wrong(f"{here}/GroupList", groups, "a list of group names")
+    beside, there = read.inner(more, name, pointer), f"{pointer}/{escape(name)}"
+    devices = [
+        MfaDevice(read.text(d, "serial", at), read.text(d, "kind", at, "virtual"), read.maybe(d, "enabled", at, str, "an ISO 8601 date"))
+        for at, d in read.listed(beside, "mfa_devices", there)
+    ]
     return User(
-        arn, name, str(entry.get("Path", "/")), str(entry.get("UserId", "")), tuple(str(g) for g in groups),
+        arn, name, read.text(entry, "Path", here, "/"), read.text(entry, "UserId", here, ""), read.texts(entry, "GroupList", here),
         read.inline(entry, "UserPolicyList", here, arn), read.attached(entry, here), read.boundary(entry, here), read.tags(entry, here),
-        None if devices is None else tuple(MfaDevice(d["serial"], d.get("kind", "virtual"), d.get("enabled")) for d in devices),
-        extra.get("has_password"), None if keys is None else tuple(keys), entry,
+        None if beside.get("mfa_devices") is None else tuple(devices), read.maybe(beside, "has_password", there, bool, "true or false"),
+        None if beside.get("access_keys") is None else read.texts(beside, "access_keys", there), entry,
     )  # fmt: skip
 
 
 def _group(read: _AccountReader, here: str, entry: Mapping[str, Any]) -> Group:
     arn, name = read.text(entry, "Arn", here), read.text(entry, "GroupName", here)
     return Group(
-        arn, name, str(entry.get("Path", "/")), str(entry.get("GroupId", "")),
+        arn, name, read.text(entry, "Path", here, "/"), read.text(entry, "GroupId", here, ""),
         read.inline(entry, "GroupPolicyList", here, arn), read.attached(entry, here), entry,
     )  # fmt: skip
 
 
-def _role(read: _AccountReader, here: str, entry: Mapping[str, Any], more: Mapping[str, Any]) -> Role:
+def _role(read: _AccountReader, here: str, entry: Mapping[str, Any], more: Mapping[str, Any], pointer: str) -> Role:
     arn, name = read.text(entry, "Arn", here), read.text(entry, "RoleName", here)
     document = entry.get("AssumeRolePolicyDocument")
     trust = read.policy(document, f"{here}/AssumeRolePolicyDocument", PolicyKind.TRUST, "trust policy", f"{arn}#trust")
-    session = more.get(name, {}).get("max_session_s", entry.get("MaxSessionDuration", 3600))
+    longest = read.maybe(read.inner(more, name, pointer), "max_session_s", f"{pointer}/{escape(name)}", int, "seconds")
+    if longest is None:
+        longest = read.maybe(entry, "MaxSessionDuration", here, int, "seconds")
     return Role(
-        arn, name, trust or Policy((), kind=PolicyKind.TRUST, name="trust policy"), str(entry.get("Path", "/")), str(entry.get("RoleId", "")),
-        read.inline(entry, "RolePolicyList", here, arn), read.attached(entry, here), read.boundary(entry, here), int(session),
-        read.tags(entry, here), entry,
+        arn, name, trust or Policy((), kind=PolicyKind.TRUST, name="trust policy"), read.text(entry, "Path", here, "/"),
+        read.text(entry, "RoleId", here, ""), read.inline(entry, "RolePolicyList", here, arn), read.attached(entry, here),
+        read.boundary(entry, here), 3600 if longest is None else longest, read.tags(entry, here), entry,
     )  # fmt: skip
 
 
-def _resource_policies(read: _AccountReader, more: Mapping[str, Any]) -> Iterable[tuple[str, Policy]]:
-    for here, entry in read.listed(more, "resource_policies", "/Sekisho"):
+def _resource_policies(read: _AccountReader, more: Mapping[str, Any], pointer: str) -> Iterable[tuple[str, Policy]]:
+    for here, entry in read.listed(more, "resource_policies", pointer):
         arn = read.text(entry, "arn", here)
         policy = read.policy(entry.get("document"), f"{here}/document", PolicyKind.RESOURCE, arn.rpartition(":")[2], f"{arn}#policy")
         if policy is not None:
             yield arn, policy
 
 
-def _levels(read: _AccountReader, more: Mapping[str, Any], key: str, kind: PolicyKind) -> tuple[tuple[Policy, ...], ...] | None:
-    levels = more.get(key)
-    if levels is None:
+def _levels(read: _AccountReader, more: Mapping[str, Any], key: str, kind: PolicyKind, pointer: str) -> tuple[tuple[Policy, ...], ...] | None:
+    if more.get(key) is None:
         return None
     result = []
-    for i, level in enumerate(levels):
+    for here, level in read.each(more, key, pointer):
+        if not isinstance(level, list):
+            raise read.wrong(here, level, "a list of policies")
         found = []
-        for j, entry in enumerate(level):
-            here = f"/Sekisho/{key}/{i}/{j}"
-            policy = read.policy(entry.get("document"), f"{here}/document", kind, str(entry.get("name", "")), key, entry.get("arn"))
+        for i, value in enumerate(level):
+            there, entry = f"{here}/{i}", read.mapping(value, f"{here}/{i}")
+            name, arn = read.text(entry, "name", there, ""), read.maybe(entry, "arn", there, str, "an ARN")
+            policy = read.policy(entry.get("document"), f"{there}/document", kind, name, key, arn)
             if policy is not None:
                 found.append(policy)
         result.append(tuple(found))
@@ -335,11 +390,15 @@ _SIGN_IN_LISTS = (
 )  # fmt: skip
 
 
-def _sign_in(value: Mapping[str, Any] | None) -> SignIn | None:
-    if value is None:
+def _sign_in(read: _AccountReader, more: Mapping[str, Any], pointer: str) -> SignIn | None:
+    if more.get("sign_in") is None:
         return None
-    statements = tuple(SignInStatement(str(s.get("id", "")), **{k: tuple(s.get(k, ())) for k in _SIGN_IN_LISTS}) for s in value.get("statements", ()))
-    return SignIn(statements, bool(value.get("enforced", False)))
+    value, there = read.inner(more, "sign_in", pointer), f"{pointer}/sign_in"
+    statements = tuple(
+        SignInStatement(read.text(s, "id", here, ""), **{k: read.texts(s, k, here) for k in _SIGN_IN_LISTS})
+        for here, s in read.listed(value, "statements", there)
+    )
+    return SignIn(statements, read.maybe(value, "enforced", there, bool, "true or false") or False)
 
 
 # --- out -----------------------------------------------------------------------------------------------------------------
@@ -373,22 +432,32 @@ def _entry(raw: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inline_json(policies: Sequence[Policy], raw: Sequence[Mapping[str, Any]], arn: str, unread: Mapping[str, str]) -> list[Any]:
-    listed = [{"PolicyName": p.name, "PolicyDocument": dict(p.document)} for p in policies]
-    return listed + [dict(e) for e in raw if f"{arn}#inline/{e.get('PolicyName')}" in unread]
+    """The model's policies in the order of the raw entries, what is new after them; a raw entry that couldn't be read stays as it came."""
+    left = {p.name: p for p in policies}
+    listed = []
+    for entry in raw:
+        policy = left.pop(str(entry.get("PolicyName")), None)
+        if policy is not None:
+            listed.append({**entry, "PolicyDocument": dict(policy.document)})
+        elif f"{arn}#inline/{entry.get('PolicyName')}" in unread:
+            listed.append(dict(entry))
+    return listed + [{"PolicyName": p.name, "PolicyDocument": dict(p.document)} for p in left.values()]
 
 
-def _attached_json(attached: Sequence[AttachedPolicy]) -> list[dict[str, str]]:
-    return [{"PolicyName": a.name, "PolicyArn": a.arn} for a in attached]
+def _attached_json(attached: Sequence[AttachedPolicy], raw: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    came = {e.get("PolicyArn"): e for e in raw}
+    return [{**came.get(a.arn, {}), "PolicyName": a.name, "PolicyArn": a.arn} for a in attached]
 
 
 def _boundary_json(boundary: AttachedPolicy | None, raw: Mapping[str, Any]) -> Any:
     if boundary is None:
         return None
-    return {**raw.get("PermissionsBoundary", {"PermissionsBoundaryType": "Policy"}), "PermissionsBoundaryArn": boundary.arn}
+    return {**(raw.get("PermissionsBoundary") or {"PermissionsBoundaryType": "Policy"}), "PermissionsBoundaryArn": boundary.arn}
 
 
-def _tags_json(tags: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"Key": k, "Value": v} for k, v in tags]
+def _tags_json(tags: Sequence[tuple[str, str]], raw: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    came = {e.get("Key"): e for e in raw}
+    return [{**came.get(k, {}), "Key": k, "Value": v} for k, v in tags]
 
 
 def _user_json(user: User, unread: Mapping[str, str]) -> dict[str, Any]:
@@ -396,8 +465,8 @@ def _user_json(user: User, unread: Mapping[str, str]) -> dict[str, Any]:
     return _entry(raw, {
         "Path": user.path, "UserName": user.name, "UserId": user.id, "Arn": user.arn,
         "UserPolicyList": _inline_json(user.inline, raw.get("UserPolicyList") or (), user.arn, unread),
-        "GroupList": list(user.groups), "AttachedManagedPolicies": _attached_json(user.attached),
-        "PermissionsBoundary": _boundary_json(user.boundary, raw), "Tags": _tags_json(user.tags),
+        "GroupList": list(user.groups), "AttachedManagedPolicies": _attached_json(user.attached, raw.get("AttachedManagedPolicies") or ()),
+        "PermissionsBoundary": _boundary_json(user.boundary, raw), "Tags": _tags_json(user.tags, raw.get("Tags") or ()),
     })  # fmt: skip
 
 
@@ -406,7 +475,7 @@ def _group_json(group: Group, unread: Mapping[str, str]) -> dict[str, Any]:
     return _entry(raw, {
         "Path": group.path, "GroupName": group.name, "GroupId": group.id, "Arn": group.arn,
         "GroupPolicyList": _inline_json(group.inline, raw.get("GroupPolicyList") or (), group.arn, unread),
-        "AttachedManagedPolicies": _attached_json(group.attached),
+        "AttachedManagedPolicies": _attached_json(group.attached, raw.get("AttachedManagedPolicies") or ()),
     })  # fmt: skip
 
 
@@ -416,8 +485,9 @@ def _role_json(role: Role, unread: Mapping[str, str]) -> dict[str, Any]:
     return _entry(raw, {
         "Path": role.path, "RoleName": role.name, "RoleId": role.id, "Arn": role.arn, "AssumeRolePolicyDocument": trust,
         "RolePolicyList": _inline_json(role.inline, raw.get("RolePolicyList") or (), role.arn, unread),
-        "AttachedManagedPolicies": _attached_json(role.attached), "PermissionsBoundary": _boundary_json(role.boundary, raw),
-        "Tags": _tags_json(role.tags),
+        "AttachedManagedPolicies": _attached_json(role.attached, raw.get("AttachedManagedPolicies") or ()),
+        "PermissionsBoundary": _boundary_json(role.boundary, raw),
+        "Tags": _tags_json(role.tags, raw.get("Tags") or ()),
     })  # fmt: skip
 
 
@@ -425,7 +495,10 @@ def _managed_json(policy: ManagedPolicy) -> dict[str, Any]:
     versions: list[Any] = [dict(v) for v in policy.versions]
     for version in versions:
         if isinstance(version.get("Document"), str):
-            version["Document"] = json.loads(unquote(version["Document"]))
+            # What isn't JSON stays as it came: nobody could write it better.
+            with suppress(ValueError):
+                text = version["Document"]
+                version["Document"] = json.loads(text if text.lstrip().startswith("{") else unquote(text))
     if not versions and policy.policy is not None:
         versions = [{"Document": dict(policy.policy.document), "VersionId": policy.default_version, "IsDefaultVersion": True}]
     return _entry(policy.extra, {
@@ -438,7 +511,7 @@ def _more_json(account: Account) -> dict[str, Any]:
     more: dict[str, Any] = {}
 
     def put(key: str, value: Any, write: Callable[[Any], Any] = lambda v: v) -> None:
-        if value not in (None, "", (), {}, False):
+        if value not in (None, "", (), [], {}, False):
             more[key] = write(value)
 
     put("name", account.name)
@@ -455,10 +528,8 @@ def _more_json(account: Account) -> dict[str, Any]:
         statements = [{"id": s.id, **{k: list(getattr(s, k)) for k in _SIGN_IN_LISTS if getattr(s, k)}} for s in account.sign_in.statements]
         more["sign_in"] = {"enforced": account.sign_in.enforced, "statements": statements}
     put("password_policy", account.password_policy, dict)
-    outside = [list(u) for u in account.unread if "#" not in u[0]]
-    put("unread", outside)
-    if not outside:
-        more.pop("unread", None)
+    # Documents that stay in their entries are found unreadable again; a resource policy's entry isn't kept.
+    put("unread", [list(u) for u in account.unread if ("#" not in u[0] or u[0].endswith("#policy")) and u != _TRUNCATED])
     return more
 
 
