@@ -113,7 +113,8 @@ class Question:
         self._companion_questions: dict[str, Question] = {}
         self._companions: dict[tuple[str, ...], tuple[Question, ...]] = {}
         self._reasons: tuple[tuple[tuple[Matched, Because], ...], ...] | None = None
-        self._missing: tuple[Miss | Callable[[Context], Miss | None], ...] | None = None
+        self._missing: tuple[tuple[tuple[Miss, ...], Callable[[Context], Miss | None] | None], ...] | None = None
+        self._names_denials = self.settings.denial_names_policy_arn and any(m.ready.policy.arn for m in self.denies)
         self._messages: dict[tuple[Outcome, str | None, str | None], str] = {}
 
     # Collecting -----------------------------------------------------------------------------------------------------
@@ -313,28 +314,30 @@ class Question:
         """Why each Allow of the layers did not match: the element, the key, what it had and what it wanted."""
         if self._missing is None:
             self._missing = tuple(self._possible_misses())
-        found = []
-        for entry in self._missing:
-            miss = entry if isinstance(entry, Miss) else entry(context)
+        found: tuple[Miss, ...] = ()
+        for always, ask in self._missing:
+            found += always
+            miss = ask(context) if ask is not None else None
             if miss is not None:
-                found.append(miss)
-        return tuple(found)
+                found += (miss,)
+        return found
 
-    def _possible_misses(self) -> Iterator[Miss | Callable[[Context], Miss | None]]:
-        """For each Allow the miss, where it is the same for every context; else what to ask a context."""
+    def _possible_misses(self) -> Iterator[tuple[tuple[Miss, ...], Callable[[Context], Miss | None] | None]]:
+        """For each Allow the miss where it is the same for every context, gathered up to one whose miss takes asking a context."""
+        always: list[Miss] = []
         for layer, _, policies in self.layer_policies():
             for policy in policies:
                 for ready in ready_policy(policy, self.settings).statements:
                     if ready.denies:
                         continue
-                    if ready.about_action(self._lower) and ready.resource_verdict(self.resource) is None:
-                        yield partial(self._miss, layer, ready)
-                        continue
-                    elements = self._element_miss(layer, ready, {})
-                    if elements is not None:
-                        yield elements
-                    elif ready.conditions:
-                        yield partial(_condition_miss, layer, ready)
+                    depends = ready.about_action(self._lower) and ready.resource_verdict(self.resource) is None
+                    miss = None if depends else self._element_miss(layer, ready, {})
+                    if miss is not None:
+                        always.append(miss)
+                    elif depends or ready.conditions:
+                        yield tuple(always), partial(self._miss if depends else _condition_miss, layer, ready)
+                        always = []
+        yield tuple(always), None
 
     def _miss(self, layer: str, ready: ReadyStatement, context: Context) -> Miss | None:
         return self._element_miss(layer, ready, context) or _condition_miss(layer, ready, context)
@@ -364,7 +367,7 @@ class Question:
     def message(self, outcome: Outcome, layer: str | None, context: Context) -> str:
         """AWS's own denial text (G-20, G-21); empty on allow."""
         arn = None
-        if outcome == "explicit_deny" and self.settings.denial_names_policy_arn and layer not in ("resource", "vpc_endpoint"):
+        if self._names_denials and outcome == "explicit_deny" and layer not in ("resource", "vpc_endpoint"):
             arn = next((m.ready.policy.arn for m in self.denies if m.layer == layer and m.when(context)), None)
         text = self._messages.get((outcome, layer, arn))
         if text is None:

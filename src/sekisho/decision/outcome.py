@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sekisho.errors import Place
 from sekisho.policy import Policy, Statement
@@ -39,8 +39,7 @@ class Because:
         return self.block.origin if self.block else None
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(NamedTuple):
     """Why an Allow did not match: the first element that failed, for a condition its operator and key, what it had and wanted.
 
     ``had`` is None for a context key that the request doesn't have.
