@@ -16,14 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from functools import partial
 from typing import Any
 
 from sekisho.deploy.calls import Call, document_text
 from sekisho.environment import OURS
 from sekisho.environment.mark import MARK, is_marked, marks
 from sekisho.estate import Account, Estate, Group, ManagedPolicy, Role, SignIn, SignInStatement, User
-from sekisho.policy import Policy
-from sekisho.policy.quotas import QUOTAS
+from sekisho.policy import Policy, PolicyKind
+from sekisho.policy.quotas import QUOTAS, limit, policy_size
 
 
 class Sign(StrEnum):
@@ -70,13 +71,15 @@ class _Phase(IntEnum):
     REPLACE = 7
     GIVE = 8
     TAKE = 9
-    OPEN = 10
-    UNDENY = 11
-    REMOVE_USERS = 12
-    REMOVE_GROUPS = 13
-    REMOVE_POLICIES = 14
-    ACCOUNT = 15
-    SWITCH_ON = 16
+    ROLE_GIVE = 10
+    ROLE_TAKE = 11
+    OPEN = 12
+    UNDENY = 13
+    REMOVE_USERS = 14
+    REMOVE_GROUPS = 15
+    REMOVE_POLICIES = 16
+    ACCOUNT = 17
+    SWITCH_ON = 18
 
 
 HOLD = "sekisho-leaving"
@@ -84,20 +87,29 @@ HOLD = "sekisho-leaving"
 _DENY_ALL: Mapping[str, Any] = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
 
 
-def changes(existing: Estate, wanted: Estate, *, exclusive: bool = False) -> tuple[Change, ...]:
+def changes(existing: Estate, wanted: Estate, *, exclusive: bool = False, in_two_steps: bool | None = None) -> tuple[Change, ...]:
     """The steps from ``existing`` to ``wanted``, in the order in which to make them; empty where there is nothing to do.
 
     Documents that differ in spelling or order alone are no change. ``exclusive`` takes foreign attachments off our principals too.
-    Accounts that ``wanted`` doesn't hold are left alone.
+    Accounts that ``wanted`` doesn't hold are left alone. ``in_two_steps``: a document that gives and takes is put down to what both allow
+    first; None: where more than that document changes what anyone can do.
 
     >>> changes(Estate(), Estate())
     ()
     """
-    steps: list[tuple[_Phase, Change]] = []
-    for account in wanted.accounts:
-        steps += _Account(existing.account(account.id) or Account(account.id), account, exclusive).steps()
-    steps.sort(key=lambda s: s[0])
-    return tuple(change for _, change in steps)
+
+    def steps(in_two_steps: bool) -> list[tuple[_Phase, Change]]:
+        found: list[tuple[_Phase, Change]] = []
+        for account in wanted.accounts:
+            found += _Account(existing.account(account.id) or Account(account.id), account, exclusive, in_two_steps).steps()
+        return sorted(found, key=lambda s: s[0])
+
+    found = steps(bool(in_two_steps))
+    if in_two_steps is None:
+        turning = [p for p, _ in found if _Phase.HOLD <= p <= _Phase.UNDENY]
+        if _Phase.REPLACE in turning and len(turning) > 1:
+            found = steps(True)
+    return tuple(change for _, change in found)
 
 
 def foreign(existing: Estate, wanted: Estate) -> tuple[Foreign, ...]:
@@ -113,8 +125,8 @@ def foreign(existing: Estate, wanted: Estate) -> tuple[Foreign, ...]:
 class _Account:
     """The steps of one account."""
 
-    def __init__(self, have: Account, want: Account, exclusive: bool) -> None:
-        self.have, self.want, self.exclusive = have, want, exclusive
+    def __init__(self, have: Account, want: Account, exclusive: bool, in_two_steps: bool = False) -> None:
+        self.have, self.want, self.exclusive, self.in_two_steps = have, want, exclusive, in_two_steps
         self.id = want.id
         self.found: list[tuple[_Phase, Change]] = []
 
@@ -124,6 +136,20 @@ class _Account:
     ) -> None:  # fmt: skip
         calls = tuple(Call(self.id, service, name, {k: v for k, v in params.items() if v not in (None, [], ())}) for name, params in operations)
         self.found.append((phase, Change(self.id, sign, subject, text, calls, before, after)))
+
+    def put(
+        self, phase: _Phase, sign: Sign, subject: str, text: str, operations: Callable[[str], list[tuple[str, dict[str, Any]]]],
+        old: Policy | None, new: Policy,
+    ) -> None:  # fmt: skip
+        """A document in place of another. One that gives and takes is first put down to what both allow, where that can be said."""
+        both = common(old, new) if phase is _Phase.REPLACE and old is not None and self.in_two_steps else None
+        if both is not None and not both.same_as(new) and old is not None and not both.same_as(old):
+            room = limit("trust_policy_size") if new.kind is PolicyKind.TRUST else limit("user_inline_size")
+            if policy_size(both.document) <= max(room, policy_size(old.document), policy_size(new.document)):
+                text_now = document_text(both.document)
+                self.add(_Phase.NARROW, sign, subject, f"{text}: to what both allow", *operations(text_now), before=old, after=both)
+                phase, old = _Phase.OPEN, both
+        self.add(phase, sign, subject, text, *operations(document_text(new.document)), before=old, after=new)
 
     def steps(self) -> list[tuple[_Phase, Change]]:
         self.policies()
@@ -149,11 +175,10 @@ class _Account:
                     ("CreatePolicy", {"PolicyName": policy.name, "Path": policy.path, "PolicyDocument": document}), after=policy.policy,
                 )  # fmt: skip
             elif have.policy is None or not have.policy.same_as(policy.policy):
-                room = [("DeletePolicyVersion", {"PolicyArn": arn, "VersionId": v}) for v in _versions_in_the_way(have)]
-                self.add(
-                    _phase(have.policy, policy.policy), Sign.CHANGE, arn, f"policy {policy.name}", *room,
-                    ("CreatePolicyVersion", {"PolicyArn": arn, "PolicyDocument": document, "SetAsDefault": True}),
-                    before=have.policy, after=policy.policy,
+                room = iter(_versions_in_the_way(have))
+                self.put(
+                    _phase(have.policy, policy.policy), Sign.CHANGE, arn, f"policy {policy.name}",
+                    partial(_new_version, arn, room), have.policy, policy.policy,
                 )  # fmt: skip
         for have in self.have.policies:
             if have.path == OURS and not _is_aws(have.arn) and have.arn not in wanted and not self.held_by_others(have.arn):
@@ -312,10 +337,9 @@ class _Account:
                 self.role_comes(role)
                 continue
             if not have.trust.same_as(role.trust):
-                self.add(
-                    _phase(have.trust, role.trust, opens=_Phase.OPEN), Sign.CHANGE, role.arn, f"role {role.name}: trust policy",
-                    ("UpdateAssumeRolePolicy", {"RoleName": role.name, "PolicyDocument": document_text(role.trust.document)}),
-                    before=have.trust, after=role.trust,
+                self.put(
+                    _phase(have.trust, role.trust, gives=_Phase.OPEN), Sign.CHANGE, role.arn, f"role {role.name}: trust policy",
+                    partial(_operation, "UpdateAssumeRolePolicy", {"RoleName": role.name}), have.trust, role.trust,
                 )  # fmt: skip
             if have.max_session_s != role.max_session_s:
                 self.add(
@@ -358,15 +382,14 @@ class _Account:
             old = now.pop(policy.name, None)
             if old is not None and old.same_as(policy):
                 continue
-            phase = new if new is not None else _phase(old, policy, gives=_Phase.OPEN if kind == "Role" else _Phase.GIVE)
-            self.add(
+            phase = new if new is not None else _phase(old, policy, gives=_Phase.ROLE_GIVE if kind == "Role" else _Phase.GIVE)
+            self.put(
                 phase, Sign.CHANGE if old else Sign.ADD, want.arn, f"inline policy {policy.name} of {kind.lower()} {want.name}",
-                (f"Put{kind}Policy", {**named, "PolicyName": policy.name, "PolicyDocument": document_text(policy.document)}),
-                before=old, after=policy,
+                partial(_operation, f"Put{kind}Policy", {**named, "PolicyName": policy.name}), old, policy,
             )  # fmt: skip
         for name, old in now.items():
             if self.may_go(have, name, kind):
-                phase = _Phase.UNDENY if _denies(old) else _Phase.TAKE if self.exchanged(have, want) else _Phase.NARROW
+                phase = self.goes(kind, _denies(old), self.exchanged(have, want))
                 self.add(
                     phase, Sign.REMOVE, want.arn, f"inline policy {name} of {kind.lower()} {want.name}",
                     (f"Delete{kind}Policy", {**named, "PolicyName": name}), before=old,
@@ -378,7 +401,7 @@ class _Account:
         for policy in sorted(want.attached, key=lambda a: _deny_first(a.policy)):
             if now.pop(policy.arn, None) is not None:
                 continue
-            gives = _Phase.OPEN if kind == "Role" else _Phase.GIVE
+            gives = _Phase.ROLE_GIVE if kind == "Role" else _Phase.GIVE
             phase = new if new is not None else _Phase.DENY if _deny_first(policy.policy) == 0 else gives
             self.add(
                 phase, Sign.ADD, want.arn, f"policy {policy.name} attached to {kind.lower()} {want.name}",
@@ -387,12 +410,19 @@ class _Account:
         for arn, old in now.items():
             if self.may_go(have, arn, kind):
                 # A document that we can't read may hold a Deny: it goes last.
-                denies = old.policy is None or _denies(old.policy)
-                phase = _Phase.UNDENY if denies else _Phase.TAKE if self.exchanged(have, want) else _Phase.NARROW
+                phase = self.goes(kind, old.policy is None or _denies(old.policy), self.exchanged(have, want))
                 self.add(
                     phase, Sign.REMOVE, want.arn, f"policy {old.name} detached from {kind.lower()} {want.name}",
                     (f"Detach{kind}Policy", {**named, "PolicyArn": arn}), before=old.policy,
                 )  # fmt: skip
+
+    def goes(self, kind: str, denies: bool, exchanged: bool) -> _Phase:
+        """When a policy goes: one with a Deny last, one that is exchanged once the other is there, any other at once."""
+        if denies:
+            return _Phase.UNDENY
+        if kind != "Role":
+            return _Phase.TAKE  # the exchange may be between a user and their groups
+        return _Phase.ROLE_TAKE if exchanged else _Phase.NARROW
 
     def exchanged(self, have: User | Group | Role | None, want: User | Group | Role) -> bool:
         """Whether the principal gets a policy beside losing one: then the new comes first, so that nobody loses a way that stays."""
@@ -525,14 +555,14 @@ class _Account:
 # --- what a change of a document does ------------------------------------------------------------------------------------
 
 
-def _phase(old: Policy | None, new: Policy, *, gives: _Phase = _Phase.GIVE, opens: _Phase | None = None) -> _Phase:
+def _phase(old: Policy | None, new: Policy, *, gives: _Phase = _Phase.GIVE) -> _Phase:
     """When a document is put in place: early where it can only take away, late where it can only give, else between."""
     wider, narrower = (True, any(s.denies for s in new.statements)) if old is None else direction(old, new)
     if old is None and _only_denies(new):
         return _Phase.DENY
     if wider and narrower and old is not None:
         return _Phase.REPLACE
-    return (opens or gives) if wider else _Phase.NARROW
+    return gives if wider else _Phase.NARROW
 
 
 def direction(old: Policy, new: Policy) -> tuple[bool, bool]:
@@ -560,6 +590,53 @@ def direction(old: Policy, new: Policy) -> tuple[bool, bool]:
     for statement in after:
         wider, narrower = wider or statement["Effect"] == "Allow", narrower or statement["Effect"] == "Deny"
     return wider, narrower
+
+
+def common(old: Policy, new: Policy) -> Policy | None:
+    """A document that allows no more than either and all that both allow, as far as statements tell; None where it can't be said.
+
+    The Allows that both have, those that differ in one list cut to what the lists share, and the Denies of both.
+    """
+    before, after = list(old.normalised()["Statement"]), list(new.normalised()["Statement"])
+    kept: list[Mapping[str, Any]] = [s for s in before if s["Effect"] == "Deny"]
+    kept += [s for s in after if s["Effect"] == "Deny" and s not in kept]
+    allows = [s for s in after if s["Effect"] == "Allow"]
+    for statement in (s for s in before if s["Effect"] == "Allow"):
+        if statement in allows:
+            allows.remove(statement)
+            kept.append(statement)
+            continue
+        twin = next((s for s in allows if _one_list_apart(statement, s) is not None), None)
+        shared = None if twin is None else _shared(statement, twin)
+        if twin is None or shared is None:
+            return None
+        allows.remove(twin)
+        kept.append(shared)
+    if allows:
+        return None
+    seen: set[str] = set()
+    for statement in kept:
+        if statement.get("Sid", "") in seen:
+            return None
+        seen |= {statement["Sid"]} if "Sid" in statement else set()
+    document = {"Version": new.document.get("Version", "2012-10-17"), "Statement": kept}
+    return Policy.parse(document, kind=new.kind, name=new.name, arn=new.arn)
+
+
+def _shared(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Two statements that differ in one list, with what the lists share; None where that is nothing, or the list says what is left out."""
+
+    def both(a: Any, b: Any) -> Any:
+        if isinstance(a, Mapping):
+            return {k: both(a[k], b[k]) for k in a if k in b}
+        if isinstance(a, list):
+            return [v for v in a if v in b]
+        return a
+
+    result: Mapping[str, Any] = both(one, other)
+    if any(not v for _, v in _lists(result, "")) or any("Not" in part for k, _ in _lists(result, "") for part in k.split("/")):
+        return None
+    return result
 
 
 def _one_list_apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[bool, bool] | None:
@@ -632,10 +709,20 @@ def _versions(policy: ManagedPolicy) -> list[str]:
     return [str(v.get("VersionId")) for v in policy.versions]
 
 
+def _operation(name: str, params: Mapping[str, Any], text: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, {**params, "PolicyDocument": text})]
+
+
+def _new_version(arn: str, in_the_way: Iterator[str], text: str) -> list[tuple[str, dict[str, Any]]]:
+    room = [("DeletePolicyVersion", {"PolicyArn": arn, "VersionId": v}) for v in (next(in_the_way, None),) if v]
+    return [*room, ("CreatePolicyVersion", {"PolicyArn": arn, "PolicyDocument": text, "SetAsDefault": True})]
+
+
 def _versions_in_the_way(policy: ManagedPolicy) -> list[str]:
     """The oldest versions that have to go before one more fits (A.4)."""
     others = sorted((v for v in _versions(policy) if v != policy.default_version), key=lambda v: int(v.lstrip("v") or 0))
-    return others[: max(0, len(_versions(policy)) - QUOTAS["policy_versions"].limit + 1)]
+    room = QUOTAS["policy_versions"].limit - len(_versions(policy))
+    return ([""] * max(0, room) + others)[:2]
 
 
 _ONE_OF: Sequence[tuple[str, str]] = (
