@@ -107,7 +107,7 @@ class Request:
             if len(found) < len(context):
                 _once_each(context)
         if "aws:currenttime" in found or "aws:epochtime" in found:
-            _one_clock(found)
+            one_clock(found)
         self._context: Context = found
         self._subject = _subject(
             principal, action, resource, resource_account, found.get("aws:resourceaccount"), credentials, session_policies,
@@ -249,7 +249,7 @@ def _may_be_behind(entity: str, session: str) -> bool:
     return have[5].startswith("role/") and have[5].rpartition("/")[2] == of[5].split("/")[1]
 
 
-def _one_clock(context: dict[str, Value]) -> None:
+def one_clock(context: dict[str, Value]) -> None:
     """C-36: aws:CurrentTime and aws:EpochTime are one clock; whichever is given gives the other."""
     known, missing = ("aws:currenttime", "aws:epochtime") if "aws:currenttime" in context else ("aws:epochtime", "aws:currenttime")
     value = context[known]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 Wild = Literal["*", "?", "*:", "?:"]
@@ -188,7 +189,7 @@ def _wild_classes(wild: Sequence[tuple[int, Pattern]], taken: Collection[str], l
     """The classes of the patterns with wildcards, without the strings ``taken``, by walking all patterns' automata side by side."""
     machines = [p._steps for _, p in wild]
     alphabet: set[str] = set().union(*(m.alphabet for m in machines)) if machines else set()
-    outside = next(c for c in (*_LETTERS_OUTSIDE, *map(chr, range(0x100, 0x10FFF))) if c not in alphabet)
+    outside = next(c for c in chain(_LETTERS_OUTSIDE, map(chr, range(0x100, 0x10FFF))) if c not in alphabet)
     letters = [outside, *sorted(alphabet, key=lambda c: (not c.isalnum(), c))]
     first = tuple(m.start for m in machines)
     seen = {first: ""}

@@ -1,1 +1,24 @@
-"""All requests at once: exact regions, reachability over hops, findings, access difference. Pure."""
+"""All requests at once: exact regions of contexts, who reaches which role over any number of hops. Pure.
+
+How to use it::
+
+    from sekisho.proof import prove
+    proof = prove(Request(user_arn, "sts:AssumeRole", role_arn), estate)       # or prove(question), or prove(request, layers)
+    proof.allowed                      # Region: decide(request).allowed == (request.context in proof.allowed), outside proof.unknown
+    proof.unknown, proof.reasons       # Region of what can't be known, and why; never rounded either way
+    proof.possible                     # Region of what AWS can send at all: a finding asks  proof.allowed & proof.possible
+
+A ``Region`` is a set of contexts: ``a | b``, ``a & b``, ``a - b``, ``~a``, ``a == b``, ``a <= b``, ``context in a``, ``a.is_empty``,
+``a.meets(b)``, ``a.witness()`` (one context, to put into a Request), ``a.changes(context)`` (the fewest keys to change to get in),
+``a.boxes()`` and ``a.to_json()`` (the contract's REGION), ``a.narrowed(care)`` (simpler, equal inside ``care``; for printing),
+``a.keys`` (which keys matter), ``space.where(key, wanted)`` (contexts by the atom of a key). Regions of different questions, or of two
+estates, can be mixed: they are brought into one space by themselves. ``given={"aws:sourceip": "203.0.113.10"}`` fixes a key before
+proving (None: absent), which is cheaper than cutting it out afterwards; keys in lower case.
+``given=NO_SESSION_TAGS``: an AssumeRole without tags and source identity (they need further permissions, D-26, and so clutter the answer).
+"""
+
+from sekisho.proof.prove import NO_SESSION_TAGS, Proof, prove
+from sekisho.proof.region import Region, Space, TooManyCells
+from sekisho.proof.requests import possible_requests, sent_with
+
+__all__ = ["NO_SESSION_TAGS", "Proof", "Region", "Space", "TooManyCells", "possible_requests", "prove", "sent_with"]
