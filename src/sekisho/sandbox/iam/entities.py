@@ -97,11 +97,16 @@ def resource_tags(tags: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def request_tags(params: Mapping[str, Any]) -> dict[str, Any]:
-    """``aws:RequestTag`` and ``aws:TagKeys`` of a call that passes tags or names tag keys; nothing where it does neither."""
+    """``aws:RequestTag`` and ``aws:TagKeys`` of a call that passes tags or names tag keys; nothing where it does neither.
+
+    Raises InvalidInput for a key that stands twice: which of the two a policy would see can't be told.
+    """
     tags, keys = params.get("Tags"), params.get("TagKeys")
     if not tags and not keys:
         return {}
     pairs = [(t["Key"], t["Value"]) for t in tags or ()]
+    if len({k.lower() for k, _ in pairs}) != len(pairs):
+        raise AwsFault("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     return {**tag_context("aws:RequestTag", pairs), "aws:TagKeys": [k for k, _ in pairs] or list(keys or ())}
 
 

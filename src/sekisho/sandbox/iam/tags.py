@@ -32,8 +32,6 @@ def merged(present: Tags, given: Iterable[Mapping[str, str]]) -> Tags:
                 raise constraint(text, f"tags.{i + 1}.member.{field}", rule)
         if key.lower().startswith("aws:"):
             raise AwsFault("InvalidInput", "Caller is an end user and not allowed to mutate system tags")
-    if len({k.lower() for k, _ in listed}) != len(listed):
-        raise AwsFault("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     new = {k.lower(): (k, v) for k, v in listed}
     result = tuple(new.pop(k.lower(), (k, v)) for k, v in present) + tuple(new.values())
     if len(result) > limit("tags"):
