@@ -126,7 +126,8 @@ def _tell(environment: Environment, file: Path, rows: Sequence[Row], alone: Sequ
     out = console()
     places, users = environment.vantage_points, environment.users
     out.print(
-        f"{file}: {len(users)} users, {len(places)} vantage points, {len(environment.roles)} roles, walked on the embedded AWS at {where}", style="bold"
+        f"{file}: {_count(len(users), 'user')}, {_count(len(places), 'vantage point')}, {_count(len(environment.roles), 'role')}, "
+        f"on the embedded AWS at {where}", style="bold",
     )
     if len(users) * len(places) <= STORY_VISITS:
         _story(out, environment, rows)
@@ -187,6 +188,10 @@ def _line(out: Console, row: Row, who: str) -> None:
             out.print(f"      CloudTrail event {row.event}", style="dim")
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _who(row: Row) -> str:
     return f"{_name(row.principal)} from {row.place} "
 
@@ -217,10 +222,12 @@ def _sum_up(out: Console, rows: Sequence[Row], alone: Sequence[Row], differ: int
     walked = [*rows, *alone]
     allowed = sum(r.outcome == "allow" for r in walked)
     out.print(f"\n{len(walked)} steps: {allowed} allowed, {len(walked) - allowed} refused; {differ} differ from what was predicted.", style="bold")
-    escaped = sorted({_role(r.role) for r in rows if r.step == "call-elsewhere" and r.outcome == "allow"})
+    refused = {(r.principal, r.place, r.credentials, r.role) for r in rows if r.step == "switch" and r.outcome == "deny"}
+    left = [r for r in rows if r.step == "call-elsewhere" and r.outcome == "allow"]
+    escaped = sorted({_role(r.role) for r in left if (r.principal, r.place, r.credentials, r.role) in refused})
     if escaped:
         out.print(
-            f"Note (F-01): sessions of {', '.join(escaped)} went on working from other places than they were obtained from; "
+            f"Note (F-01): sessions of {', '.join(escaped)} went on working from places where they can't be obtained; "
             "`session: {stay_on_networks: true}` keeps a role's sessions on its networks."
         )
     if differ:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,20 +51,33 @@ class Api:
         self.endpoint = endpoint.rstrip("/")
         self._session = boto3.Session(region_name="us-east-1")
         self._config = botocore.config.Config(retries={"max_attempts": 2, "mode": "standard"}, read_timeout=TIMEOUT_S, parameter_validation=False)
-        self._clients: dict[tuple[str, str, Keys], Any] = {}
+        self._shared = _session_of_whom(self._in_hand)
+        self._thread = threading.local()
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    def _in_hand(self) -> Keys:
+        """The keys that this thread calls with at the moment."""
+        keys: Keys = self._thread.keys
+        return keys
 
     def client(self, service: str, address: str, keys: Keys) -> Any:
         """A boto3 client that calls from ``address``; empty: from this machine."""
-        wanted = (service, address, keys)
+        return self._session.client(
+            service, endpoint_url=self._endpoint(address), aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret,
+            aws_session_token=keys.token, config=self._config,
+        )  # fmt: skip
+
+    def _endpoint(self, address: str) -> str:
+        return f"{self.endpoint}/from/{address}" if address else self.endpoint
+
+    def _client_of_whoever(self, service: str, address: str) -> Any:
+        """One client for all keys: making a client takes longer than a call, and a walk has thousands of keys."""
+        wanted = (service, address)
         found = self._clients.get(wanted)
         if found is None:
-            if len(self._clients) > 200:
-                self._clients.clear()
-            endpoint = f"{self.endpoint}/from/{address}" if address else self.endpoint
-            found = self._clients[wanted] = self._session.client(
-                service, endpoint_url=endpoint, aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret,
-                aws_session_token=keys.token, config=self._config,
-            )  # fmt: skip
+            found = self._clients[wanted] = self._shared.create_client(
+                service, region_name="us-east-1", endpoint_url=self._endpoint(address), config=self._config
+            )
         return found
 
     def call(self, service: str, operation: str, address: str, keys: Keys, **params: Any) -> Answered:
@@ -71,7 +85,8 @@ class Api:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            result = getattr(self.client(service, address, keys), operation)(**params)
+            self._thread.keys = keys
+            result = getattr(self._client_of_whoever(service, address), operation)(**params)
         except ClientError as error:
             told = error.response.get("Error", {})
             request_id = error.response.get("ResponseMetadata", {}).get("RequestId")
@@ -97,6 +112,27 @@ class Api:
         except (OSError, ValueError) as error:
             raise OutsideError(f"{url}: {error}", remedy="is it running? does it answer there?") from error
         return Answered(True, result, event=result.get("event"))
+
+
+def _session_of_whom(in_hand: Callable[[], Keys]) -> Any:
+    """A botocore session whose clients sign with the keys that ``in_hand`` gives at each call."""
+    import botocore.session
+    from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
+
+    class Whoever(Credentials):  # type: ignore[misc]
+        def get_frozen_credentials(self) -> Any:
+            keys = in_hand()
+            return ReadOnlyCredentials(keys.access_key_id, keys.secret, keys.token)
+
+    class Provider(CredentialProvider):  # type: ignore[misc]
+        METHOD = "sekisho-walk"
+
+        def load(self) -> Any:
+            return Whoever("each", "call", "its own")
+
+    session = botocore.session.Session()
+    session.register_component("credential_provider", CredentialResolver([Provider()]))
+    return session
 
 
 class Codes:

@@ -102,7 +102,7 @@ def reason_of(decision: Decision) -> str:
     if because is None:
         return ""
     at = because.origin or because.place
-    where = f" ({_place(at)})" if at is not None and (at.file or at.line) else ""
+    where = f" ({_place(at)})" if at is not None and at.file else ""
     verb = "Deny in the" if decision.outcome == "explicit_deny" else "Allow in the"
     name = f" {because.policy}" if because.policy and because.layer != "resource" else ""
     return f"{verb} {_layer(decision, because.layer)}{name}{where}"
