@@ -25,7 +25,7 @@ from sekisho.decision.outcome import Because, Decision, Miss, Outcome
 from sekisho.decision.request import CredentialKind, Request, Subject, derived_context
 from sekisho.estate.model import Estate
 from sekisho.policy import DEFAULT, Policy, Settings
-from sekisho.policy.condition import Context, Value
+from sekisho.policy.condition import Context, Test, Value
 from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.principals import Caller, Grant, caller
 
@@ -112,7 +112,7 @@ class Question:
         self._clause_tests = tuple((tuple(m.when for m in c.matched), c.layer) for c in self.clauses)
         self._companion_questions: dict[str, Question] = {}
         self._companions: dict[tuple[str, ...], tuple[Question, ...]] = {}
-        self._reasons: tuple[tuple[tuple[Matched, Because], ...], ...] | None = None
+        self._reasons: tuple[tuple[tuple[Test, Because], ...], ...] | None = None
         self._missing: tuple[tuple[tuple[Miss, ...], Callable[[Context], Miss | None] | None], ...] | None = None
         self._names_denials = self.settings.denial_names_policy_arn and any(m.ready.policy.arn for m in self.denies)
         self._messages: dict[tuple[Outcome, str | None, str | None], str] = {}
@@ -200,14 +200,15 @@ class Question:
 
     def answer(self, request: Request) -> Decision:
         """The decision for a request of this question."""
-        context = {**self.facts, **request.context}
+        given = request._context
+        context = {**self.facts, **given}
         if self.refusal is not None:
             return Decision(self, request, context, "implicit_deny", self.refused_by)
         if self.always:
             return Decision(self, request, context, "allow", None)
         outcome, layer = self._known(context) if not self.may_be_unknown else self._both_ways(context)
         if outcome == "allow" and self.is_assume:
-            names = tuple(request.context)
+            names = tuple(given)
             companions = self._companions.get(names)
             if companions is None:
                 companions = self._companions_of(names)
@@ -307,8 +308,8 @@ class Question:
             return (Because(layer),) if layer else ()
         if self._reasons is None:
             matched = (self.denies, [m for group in self.allows.values() for m in group])
-            self._reasons = tuple(tuple((m, _because(m)) for m in those) for those in matched)
-        return tuple([why for m, why in self._reasons[outcome == "allow"] if m.when(context)])
+            self._reasons = tuple(tuple((m.when, _because(m)) for m in those) for those in matched)
+        return tuple([why for holds, why in self._reasons[outcome == "allow"] if holds(context)])
 
     def misses(self, context: Context) -> tuple[Miss, ...]:
         """Why each Allow of the layers did not match: the element, the key, what it had and what it wanted."""
@@ -451,21 +452,26 @@ class Authorizer:
         self.policies = policies
         self.settings = settings
         self._questions: dict[Subject, Question] = {}
-        self._decisions: dict[frozenset[object], Decision] = {}
+        self._decisions: dict[frozenset[object], tuple[frozenset[object], Decision]] = {}
 
     def decide(self, request: Request) -> Decision:
         """The decision, from memory when the same request was asked before."""
-        decision = self._decisions.get(request._key or request.key)
-        if decision is None:
+        key = request._key or request.key
+        kept = self._decisions.get(key)
+        if kept is None:
             decision = self.decide_anew(request)
             if len(self._decisions) >= self._MOST_KEPT:
                 self._decisions.clear()
-            self._decisions[request.key] = decision
-        return decision
+            self._decisions[key] = key, decision
+            return decision
+        if kept[0] is not key:
+            # Equal, but another object: from now on this request is found by identity, without comparing.
+            request._key = kept[0]
+        return kept[1]
 
     def decide_anew(self, request: Request) -> Decision:
         """The decision, worked out from the policies; nothing is remembered of the context."""
-        question = self._questions.get(request.question)
+        question = self._questions.get(request._subject)
         if question is None:
             question = self.question(request)
         return question.answer(request)
