@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
+from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
@@ -167,7 +167,15 @@ def parse_environment(text: str, file: str | None = None) -> Environment:
 
 
 class _Constructor(RoundTripConstructor):
-    """YAML's own types, but for dates: ``2012-10-17`` and ``2026-01-01T00:00:00Z`` are texts in a policy, to the letter."""
+    """YAML's own types, but for dates: ``2012-10-17`` and ``2026-01-01T00:00:00Z`` are texts in a policy, to the letter.
+
+    An anchor that contains itself is an error; ruamel puts nothing in its place, without a word.
+    """
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        if node in self.recursive_objects:
+            raise ConstructorError(None, None, "an anchor that contains itself", node.start_mark)
+        return super().construct_object(node, deep)
 
 
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
@@ -222,7 +230,6 @@ def _too_deep(place: Place, lines: tuple[str, ...]) -> InputError:
 def _plain(value: Any, path: Path_, file: str | None, places: dict[Path_, Place], lines: tuple[str, ...]) -> Any:
     """The data without YAML's own types, aliases written out, and where each part stands."""
     weight = 0
-    open_: list[int] = []
 
     def wrong(message: str, place: Place, expected: str, remedy: str | None = None) -> InputError:
         return InputError(message, place=place, excerpt=_excerpt(lines, place), expected=expected, remedy=remedy)
@@ -234,15 +241,12 @@ def _plain(value: Any, path: Path_, file: str | None, places: dict[Path_, Place]
         weight += 1 + (len(value) // 100 if isinstance(value, str) else 0)
         if weight > MAX_NODES:
             raise wrong("the anchors of this file stand for too much", here, f"at most {MAX_NODES:,} values with every alias written out")
-        if id(value) in open_:
-            raise wrong("an anchor that contains itself", here, "anchors that end")
         if len(path) > MAX_DEPTH:
             raise _too_deep(here, lines)
         tag = getattr(getattr(value, "tag", None), "value", None)
         if tag and not str(tag).startswith("tag:yaml.org,2002:"):
             raise wrong(f"the tag {tag} says nothing here", here, "values without tags")
         if isinstance(value, CommentedMap):
-            open_.append(id(value))
             result: dict[str, Any] = {}
             for key in value:
                 place = _key_place(value, key, file) or here
@@ -252,15 +256,12 @@ def _plain(value: Any, path: Path_, file: str | None, places: dict[Path_, Place]
                 inner = (*path, str(key))
                 places[inner] = place
                 result[str(key)] = walk(value[key], inner)
-            open_.pop()
             return result
         if isinstance(value, CommentedSeq):
-            open_.append(id(value))
             listed = []
             for i, item in enumerate(value):
                 places[(*path, i)] = _item_place(value, i, file) or here
                 listed.append(walk(item, (*path, i)))
-            open_.pop()
             return listed
         if isinstance(value, bool | None):
             return value

@@ -171,10 +171,12 @@ def _policy_arn(value: object) -> object:
 
 def _texts(what: str) -> Any:
     def check(value: object) -> object:
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        if not isinstance(value, list):
             raise _wrong(f"a list of {what}")
-        if len(set(value)) != len(value):
-            twice = next(v for v in value if value.count(v) > 1)
+        # What is no text is told where it stands, when the items are read.
+        texts = [v for v in value if isinstance(v, str)]
+        if len(set(texts)) != len(texts):
+            twice = next(v for v in texts if texts.count(v) > 1)
             raise _wrong(f"each of the {what} once; {twice} stands twice")
         return tuple(value)
 
