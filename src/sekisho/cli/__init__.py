@@ -17,6 +17,7 @@ COMMANDS = {
     "schema": ("schema", "Print the JSON Schema of sekisho.yaml, for editors."),
     "decide": ("decide", "Decide a batch of requests, JSON lines in and out."),
     "sandbox": ("sandbox", "Serve an AWS on this machine that really enforces IAM."),
+    "trail": ("trail", "Read CloudTrail, ask it, and decide it again against another estate."),
 }
 """Command → (module in this folder, which has the click command as ``command``; one line of help)."""
 

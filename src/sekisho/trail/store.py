@@ -1,0 +1,364 @@
+"""The store: a folder of Parquet parts and a log of commits, which says what is in it.
+
+::
+
+    DIR/store.json         what it is, and of which version
+    DIR/lock               held by whoever writes
+    DIR/log/00000001.json  one a commit: the files that were read, what of them was set aside, the parts that they are in
+    DIR/events/*.parquet   parts of some 100,000 events, of one account and few days where the sources are in CloudTrail's layout
+    DIR/staging/           what isn't committed; emptied by the next writer
+
+A commit is one rename of its log file, after everything that it names is on disk. Whoever is killed before that rename has changed nothing,
+and afterwards everything; there is no other state. A part that no commit names is no part of the store.
+The reader picks parts by what the log says of their times and accounts, before DuckDB opens any of them. Folders by account and day
+would hold one small file each and measured worse: 200 accounts and 90 days are 18,000 of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sekisho.errors import InputError, OutsideError
+from sekisho.trail.records import SCHEMA
+
+if TYPE_CHECKING:
+    import duckdb
+
+VERSION = "sekisho/trail-store/v1"
+
+
+class Aside(msgspec.Struct):
+    """A reason for which records of a file, or the file itself, were set aside: how many, and the first of them."""
+
+    reason: str
+    count: int
+    ordinal: int | None = None
+
+
+class FileEntry(msgspec.Struct):
+    """A file that was read. ``stamp`` tells whether it has changed since."""
+
+    key: str
+    size: int
+    stamp: str
+    sha256: str = ""
+    records: int = 0
+    set_aside: list[Aside] = []
+
+
+class Part(msgspec.Struct):
+    """A Parquet file of the store: its rows, its first and last event, its accounts."""
+
+    name: str
+    rows: int
+    first: datetime | None = None
+    last: datetime | None = None
+    accounts: list[str] = []
+
+
+class Commit(msgspec.Struct):
+    """What one commit added."""
+
+    files: list[FileEntry]
+    parts: list[Part]
+    duplicates: int = 0
+    schema: str = VERSION
+
+
+@dataclass
+class Contents:
+    """Everything that the log says."""
+
+    files: dict[str, FileEntry] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    duplicates: int = 0
+    commits: int = 0
+
+    @property
+    def events(self) -> int:
+        return sum(p.rows for p in self.parts)
+
+
+class Store:
+    """A store in a folder, which need not exist yet to be opened for writing.
+
+    Raises InputError where the folder is something else, or of another version.
+    """
+
+    def __init__(self, folder: Path, *, create: bool = False) -> None:
+        self.folder = folder
+        mark = folder / "store.json"
+        if mark.is_file():
+            said = mark.read_text()
+            if VERSION not in said:
+                raise InputError(f"{folder} is a store of another version", expected=VERSION, remedy="ingest the trail again into a new folder")
+        elif not create:
+            raise InputError(f"{folder} holds no trail", remedy=f"sekisho trail ingest SOURCE --store {folder}")
+        elif folder.exists() and (not folder.is_dir() or any(p.name not in ("lock", "log", "events", "staging") for p in folder.iterdir())):
+            raise InputError(f"{folder} is there, and is no store", remedy="name a folder that is empty or doesn't exist")
+
+    @property
+    def events_folder(self) -> Path:
+        return self.folder / "events"
+
+    def contents(self) -> Contents:
+        """What is in the store now."""
+        contents = Contents()
+        log = self.folder / "log"
+        for path in sorted(log.glob("*.json")) if log.is_dir() else ():
+            commit = msgspec.json.decode(path.read_bytes(), type=Commit)
+            contents.commits = int(path.stem)
+            contents.duplicates += commit.duplicates
+            contents.parts += commit.parts
+            for file in commit.files:
+                contents.files[file.key] = file
+        return contents
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def connect(
+        self, since: datetime | None = None, until: datetime | None = None, accounts: Sequence[str] = (), *, memory: str = "2GB"
+    ) -> duckdb.DuckDBPyConnection:
+        """DuckDB with the view ``events``, of the parts that can hold what is asked for."""
+        parts = [p for p in self.contents().parts if p.rows and _may_hold(p, since, until, accounts)]
+        connection = quiet_duckdb(memory)
+        if parts:
+            relation = f"SELECT * FROM read_parquet({_list(self.events_folder / p.name for p in parts)})"
+        else:
+            connection.register("no_events", SCHEMA.empty_table())
+            relation = "SELECT * FROM no_events"
+        wanted = []
+        if since is not None:
+            wanted.append(f"event_time >= TIMESTAMP '{since:%Y-%m-%d %H:%M:%S}'")
+        if until is not None:
+            wanted.append(f"event_time < TIMESTAMP '{until:%Y-%m-%d %H:%M:%S}'")
+        if accounts:
+            wanted.append("account IN (" + ", ".join(quoted(a) for a in accounts) + ")")
+        connection.execute(f"CREATE VIEW events AS {relation}" + (" WHERE " + " AND ".join(wanted) if wanted else ""))
+        return connection
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writing(self, *, wait: bool = True, tell: Callable[[str], None] = lambda _: None) -> Iterator[Writer]:
+        """The one who writes, with the lock held; what an earlier one left unfinished is taken away first."""
+        made = []
+        for folder in (self.folder, self.folder / "log", self.events_folder, self.folder / "staging"):
+            try:
+                folder.mkdir(mode=0o700, parents=True)
+                made.append(folder)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                raise OutsideError(f"{folder} can't be made: {error.strerror}") from None
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not wait:
+                    raise OutsideError(f"another ingest is writing to {self.folder}", remedy="wait for it, or leave out --no-wait") from None
+                tell(f"another ingest is writing to {self.folder}: waiting for it")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not (self.folder / "store.json").exists():
+                write_whole(self.folder / "store.json", b'{"schema": "' + VERSION.encode() + b'"}\n')
+            yield Writer(self)
+        finally:
+            os.close(descriptor)
+
+
+def _may_hold(part: Part, since: datetime | None, until: datetime | None, accounts: Sequence[str]) -> bool:
+    if since is not None and part.last is not None and part.last < since:
+        return False
+    if until is not None and part.first is not None and part.first >= until:
+        return False
+    return not accounts or not part.accounts or any(a in part.accounts for a in accounts)
+
+
+class Writer:
+    """Adds commits to a store whose lock is held."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.contents = store.contents()
+        self.staging = store.folder / "staging"
+        for left in self.staging.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        known = {p.name for p in self.contents.parts}
+        for path in store.events_folder.iterdir():
+            if path.name not in known:
+                path.unlink()
+
+    def commit(self, files: list[FileEntry], staged: Sequence[Path]) -> Commit:
+        """Put the events of ``staged`` into the store, each event once (G-01), with the files that they come from."""
+        number = self.contents.commits + 1
+        parts: list[Part] = []
+        duplicates = 0
+        fresh = [p for p in staged if p.exists()]
+        if fresh:
+            with contextlib.closing(quiet_duckdb("1GB", self.staging / "spill")) as connection:
+                for path in self._repeated(connection, fresh):
+                    duplicates += self._without(connection, path)
+                parts = [p for p in (self._part(connection, path, f"{number:08d}-{i:04d}.parquet") for i, path in enumerate(fresh)) if p is not None]
+        _sync(self.store.events_folder)
+        commit = Commit(files, parts, duplicates)
+        write_whole(self.store.folder / "log" / f"{number:08d}.json", msgspec.json.encode(commit))
+        self.contents.commits = number
+        self.contents.parts += parts
+        self.contents.duplicates += duplicates
+        for file in files:
+            self.contents.files[file.key] = file
+        return commit
+
+    def _repeated(self, connection: duckdb.DuckDBPyConnection, fresh: Sequence[Path]) -> list[Path]:
+        """Staged parts with events that are in the store, in another part, or twice in themselves; the tables that tell which copy stays."""
+        listed = _list(fresh)
+        span = connection.execute(f"SELECT min(event_time), max(event_time) FROM read_parquet({listed})").fetchone()
+        if span is None or span[0] is None:
+            return []
+        first, last = span
+        # The same event has the same time, so only parts that overlap in time can hold it.
+        overlapping = (p for p in self.contents.parts if p.rows and _may_hold(p, first, None, ()) and (p.first or first) <= last)
+        old = [self.store.events_folder / p.name for p in overlapping]
+        known = f" UNION ALL SELECT event_id FROM read_parquet({_list(old)})" if old else ""
+        connection.execute(
+            f"CREATE TEMP TABLE repeated AS SELECT event_id FROM (SELECT event_id FROM read_parquet({listed}){known}) "
+            "GROUP BY event_id HAVING count(*) > 1"
+        )
+        if not connection.execute("SELECT count(*) FROM repeated").fetchone()[0]:  # type: ignore[index]
+            return []
+        # Of the copies that aren't in the store yet, the first in reading order stays.
+        where = f"WHERE event_id NOT IN (SELECT event_id FROM read_parquet({_list(old)}))" if old else ""
+        order = "CASE filename " + " ".join(f"WHEN {quoted(str(p))} THEN {i}" for i, p in enumerate(fresh)) + " END"
+        connection.execute(
+            f"CREATE TEMP TABLE keep AS SELECT event_id, min_by((filename, file_row_number), ({order}, file_row_number)) AS at "
+            f"FROM read_parquet({listed}, filename = true, file_row_number = true) SEMI JOIN repeated USING (event_id) {where} GROUP BY event_id"
+        )
+        hit = connection.execute(
+            f"SELECT DISTINCT filename FROM read_parquet({listed}, filename = true) SEMI JOIN repeated USING (event_id)"
+        ).fetchall()
+        return [p for p in fresh if (str(p),) in hit]
+
+    def _without(self, connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+        """Write ``path`` anew without the copies that don't stay; how many there were."""
+        before: int = pq.read_metadata(path).num_rows
+        names = ", ".join(SCHEMA.names)
+        reader: pa.RecordBatchReader = connection.sql(
+            f"SELECT {names} FROM read_parquet({quoted(str(path))}, file_row_number = true) r WHERE NOT EXISTS "
+            f"(SELECT 1 FROM repeated d WHERE d.event_id = r.event_id) OR EXISTS "
+            f"(SELECT 1 FROM keep k WHERE k.event_id = r.event_id AND k.at[1] = {quoted(str(path))} AND k.at[2] = r.file_row_number) "
+            "ORDER BY file_row_number"
+        ).to_arrow_reader(100_000)
+        slim = path.with_suffix(".slim")
+        with PartWriter(slim) as out:
+            for batch in reader:
+                out.add(pa.Table.from_batches([batch]).cast(SCHEMA))
+        os.replace(slim, path)
+        after: int = pq.read_metadata(path).num_rows
+        return before - after
+
+    def _part(self, connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Part | None:
+        row = connection.execute(
+            f"SELECT count(*), min(event_time), max(event_time), list(DISTINCT account) FROM read_parquet({quoted(str(path))})"
+        ).fetchone()
+        assert row is not None
+        if not row[0]:
+            path.unlink()
+            return None
+        os.replace(path, self.store.events_folder / name)
+        accounts = sorted(a for a in row[3] or () if a is not None)
+        return Part(name, row[0], row[1], row[2], accounts if len(accounts) <= 64 else [])
+
+
+class PartWriter:
+    """Writes a Parquet file in row groups; on disk when closed."""
+
+    ROWS = 100_000
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
+        self._rows = 0
+
+    def __enter__(self) -> PartWriter:
+        return self
+
+    def add(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        self._rows += table.num_rows
+        if self._rows >= self.ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            plain = [n for n in SCHEMA.names if n not in ("event_id", "ordinal")]
+            self._writer = pq.ParquetWriter(self.path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=plain)
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+        self._waiting, self._rows = [], 0
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        if kind is None:
+            with open(self.path, "rb") as file:
+                os.fsync(file.fileno())
+
+
+# --- files ---------------------------------------------------------------------------------------------------------------
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """The file with ``data``, or as it was: never half of it. 0600."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def quiet_duckdb(memory: str, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory, bounded, without progress bars, extensions from elsewhere or state on disk."""
+    import duckdb
+
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"SET memory_limit = '{memory}'; SET enable_progress_bar = false; SET autoinstall_known_extensions = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    if spill is not None:
+        connection.execute(f"SET temp_directory = {quoted(str(spill))}")
+    return connection
+
+
+def quoted(text: str) -> str:
+    """A SQL text literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _list(paths: Iterable[Path]) -> str:
+    return "[" + ", ".join(quoted(str(p)) for p in paths) + "]"
