@@ -157,7 +157,7 @@ BAD = {
     "digest": (b'{"awsAccountId": "1", "digestStartTime": "x", "logFiles": []}', 0, "a digest file"),
     "cut document": (DOCUMENT[:-200], 2, "broken JSON"),
     "truncated gzip": (gzip.compress(WIDE)[:-3000], None, "truncated gzip"),
-    "damaged gzip": (gzip.compress(DOCUMENT)[:-8] + b"\1" * 8, 3, "damaged gzip"),
+    "damaged gzip": (gzip.compress(DOCUMENT)[:-8] + b"\1" * 8, 0, "damaged gzip"),
     "bytes after gzip": (gzip.compress(DOCUMENT) + b"junk", 3, "bytes after the end"),
     "two members": (gzip.compress(DOCUMENT[:100]) + gzip.compress(DOCUMENT[100:]), 3, None),
     "many members and padding": (b"".join(gzip.compress(json.dumps(e).encode() + b"\n") for e in GOOD) + b"\0" * 512, 3, None),
