@@ -376,6 +376,8 @@ class _Reader:
             raise self.fail(f'Resource {resource} must be in ARN format or "*".', pointer, 'an ARN, or "*"')
         if parts[2] == "iam" and len(parts) > 3 and parts[3]:
             raise self.fail(f"IAM resource {resource} cannot contain region information.", pointer, "arn:aws:iam::account:…")
+        if "${" in ":".join(parts[:5]):
+            return  # a variable's own colon has shifted the components (B-10): the entry matches nothing
         if parts[2] == "iam" and len(parts) == 6 and parts[5] != "*" and not _iam_path_may_start(parts[5]):
             text = f'IAM resource path must either be "*" or start with {", ".join(_IAM_PATHS)}.'
             raise self.fail(text, pointer, f"not {parts[5]!r}")
