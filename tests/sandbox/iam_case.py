@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
-import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from sekisho.sandbox.server import Server, serve
+from sekisho.sandbox.server import Server
 
-HOME, OTHER = "111122223333", "444455556666"
+from . import people
+from .people import J, T
+
+HOME, OTHER = J, T
 _CONFIG = Config(retries={"max_attempts": 0, "mode": "standard"}, parameter_validation=False, connect_timeout=5, read_timeout=30)
 _SESSION = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")
 
@@ -39,28 +40,18 @@ class Case:
     def as_user(self, name: str, policy: dict[str, Any] | None = None, service: str = "iam", account: str = HOME) -> Any:
         """A client with a new access key of the user, who gets ``policy`` inline first; a user that isn't there is made."""
         iam = self.iam(account)
-        try:
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
             iam.create_user(UserName=name)
-        except iam.exceptions.EntityAlreadyExistsException:
-            pass
         if policy is not None:
             iam.put_user_policy(UserName=name, PolicyName="of-the-test", PolicyDocument=json.dumps(policy))
         key = iam.create_access_key(UserName=name)["AccessKey"]
         return self.client(service, key["AccessKeyId"], key["SecretAccessKey"])
 
 
-@pytest.fixture
-def case() -> Iterator[Case]:
-    with serve([HOME, OTHER], port=0) as server:
-        yield Case(server)
-
-
 def refused(call: Any, **params: Any) -> tuple[str, int, str]:
     """(code, HTTP status, text) of a call that must fail."""
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    error = caught.value.response
-    return error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Message"]
+    code, text, status = people.refused(call, **params)
+    return code, status, text
 
 
 def allow(*actions: str, resource: str | list[str] = "*", condition: dict[str, Any] | None = None) -> dict[str, Any]:

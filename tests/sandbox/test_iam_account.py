@@ -6,12 +6,10 @@ import csv
 import json
 from typing import Any
 
-from iam_case import HOME, OTHER, READ, Case, allow, case, refused, trust
-
 from sekisho.estate import account_from_json
 from sekisho.policy import Policy
 
-__all__ = ["case"]
+from .iam_case import HOME, OTHER, READ, Case, allow, refused, trust
 
 AWS_READ = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pyotp
 import pytest
-from iam_case import HOME, OTHER, Case, allow, case, refused
 
-__all__ = ["case"]
+from .iam_case import HOME, OTHER, Case, allow, refused
 
 GOOD = "Correct-horse-1"
 SERIAL = f"arn:aws:iam::{HOME}:mfa/alice"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from iam_case import HOME, OTHER, READ, Case, case, refused, trust
 
-__all__ = ["case"]
+from .iam_case import HOME, OTHER, READ, Case, refused, trust
 
 
 def test_a_user_from_first_to_last(case: Case) -> None:
@@ -99,7 +98,8 @@ def test_a_role_from_first_to_last(case: Case) -> None:
         ),
         pytest.param(
             "create_user", {"UserName": "a b"},
-            ("ValidationError", 400, "The specified value for userName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"),
+            ("ValidationError", 400, "The specified value for userName is invalid. It must contain only alphanumeric characters and/or "
+             "the following: +=,.@_-"),
             id="letters",
         ),
         pytest.param(

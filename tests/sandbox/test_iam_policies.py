@@ -6,9 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from iam_case import HOME, OTHER, READ, Case, allow, case, refused, trust
 
-__all__ = ["case"]
+from .iam_case import HOME, OTHER, READ, Case, allow, refused, trust
 
 AWS_READ = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 

@@ -6,9 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from iam_case import HOME, OTHER, Case, case, refused, trust
 
-__all__ = ["case"]
+from .iam_case import HOME, OTHER, Case, refused, trust
 
 ALICE = f"arn:aws:iam::{HOME}:user/alice"
 
