@@ -17,8 +17,8 @@ proving (None: absent), which is cheaper than cutting it out afterwards; keys in
 ``given=NO_SESSION_TAGS``: an AssumeRole without tags and source identity (they need further permissions, D-26, and so clutter the answer).
 """
 
-from sekisho.proof.prove import NO_SESSION_TAGS, Proof, prove
+from sekisho.proof.prove import NO_SESSION_TAGS, VARIED, Proof, prove
 from sekisho.proof.region import Region, Space, TooManyCells
 from sekisho.proof.requests import possible_requests, sent_with
 
-__all__ = ["NO_SESSION_TAGS", "Proof", "Region", "Space", "TooManyCells", "possible_requests", "prove", "sent_with"]
+__all__ = ["NO_SESSION_TAGS", "VARIED", "Proof", "Region", "Space", "TooManyCells", "possible_requests", "prove", "sent_with"]

@@ -287,9 +287,9 @@ class Axis:
         groups: dict[str, list[Ask]] = {}
         for ask in asks:
             groups.setdefault(ask.group, []).append(ask)
-        known = KEYS.get(key)
-        if known is not None and known.type == "ip":
-            groups.setdefault("ip", [])
+        own = {"ip": "ip", "numeric": "number", "date": "moment"}.get(key_of(key).type)
+        if own is not None:
+            groups.setdefault(own, [])  # what AWS sends for the key is among the values, whatever it is compared with
         literals: set[str] = set()
         patterns: dict[Pattern, int] = {}
         bit = {ask: 1 << i for i, ask in enumerate(self.asks)}
@@ -302,6 +302,8 @@ class Axis:
                     self._incomplete(ask)
                 for text in _stretches(ask.inside):
                     literals.add(text)
+        if key_of(key).type == "bool":
+            literals |= {"true", "false"}
         numeric = [g for g in ("ip", "number", "moment") if g in groups]
         wild = any(p.literal is None for p in patterns)
         if not numeric:
@@ -337,10 +339,7 @@ class Axis:
             self._add_unseen(f"{spelled(key)} is compared as {' and as '.join(('a text', *numeric))}")
 
     def _strings(self, key: str, patterns: dict[Pattern, int], literals: set[str], given: Context) -> None:
-        extra = {"", *literals}
-        if key_of(key).type == "bool":
-            extra |= {"true", "false"}
-        for text in sorted(extra):
+        for text in sorted({"", *literals}):
             patterns.setdefault(_literal(text), 0)
         listed = list(patterns)
         machines = max(1, sum(1 for p in listed if p.literal is None))
@@ -356,7 +355,7 @@ class Axis:
         if len(found) > 16 * MOST_ATOMS:
             raise TooManyAtoms
         for text, matched in sorted(found, key=lambda c: (c.matched.bit_count(), c.matched)):
-            affected = always
+            affected = always if text else everyone  # an empty string is no value at all for set operators (C-19)
             for i in _bits(matched):
                 affected |= owners[i]
             values: dict[str, Value] = {**given, key: text}
@@ -456,9 +455,11 @@ class Axis:
             return
         singles: dict[tuple[int, int], str] = {}
         for text in ("", *(v for a in list(self.atoms) if isinstance(v := a.context.get(key), str))):
-            signature = self._asked({**given, key: (text,)})
+            # Twice: an empty string alone in a list is no value at all (C-19), and one among others is.
+            signature = self._asked({**given, key: (text, text)})
             singles.setdefault(signature[1:], text)
-        found: dict[tuple[int, int], tuple[str, ...]] = {s: (t,) for s, t in singles.items()}
+        self._put({**given, key: ("",)}, ("",))
+        found: dict[tuple[int, int], tuple[str, ...]] = {s: (t,) if t else (t, t) for s, t in singles.items()}
         queue = list(found.values())
         trials = 0
         for values in queue:

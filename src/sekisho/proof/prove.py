@@ -21,10 +21,10 @@ from sekisho.policy.condition import Context, Value
 from sekisho.policy.keys import spelled
 from sekisho.policy.matching import ReadyStatement
 from sekisho.proof.atoms import Ask, bind, bind_resource
-from sekisho.proof.region import Region, Space, TooManyCells
+from sekisho.proof.region import OTHERS, Region, Space, TooManyCells
 from sekisho.proof.requests import possible_requests, presence
 
-NO_SESSION_TAGS: Mapping[str, None] = {"*" + prefixes[0]: None for prefixes, _ in COMPANIONS}
+NO_SESSION_TAGS: Mapping[str, None] = dict.fromkeys(OTHERS)
 """To give ``prove``: an AssumeRole call that passes no tags and no source identity besides those that the policies name (D-26)."""
 
 VARIED = ("aws:viaawsservice", "aws:securetransport", "aws:principalisawsservice")
@@ -104,7 +104,7 @@ def prove_question(question: Question, given: Mapping[str, Value | None] | None 
             boxes.add(companion)
         boxes.asks += [presence(k, fixed) for k in boxes.free_keys() if k.startswith(prefixes) and k not in fixed]
         if "*" + prefixes[0] not in fixed:
-            boxes.asks.append(presence_of_others(prefixes, boxes.free_keys()))
+            boxes.asks.append(presence("*" + prefixes[0], fixed))
     space = Space(boxes.asks, fixed=fixed, usual=usual)
     reasons = list(_reasons(question, space))
     try:
@@ -222,16 +222,6 @@ def _answers(question: Question, boxes: _Boxes, space: Space) -> tuple[int, int]
     sure = 0 if question.unknown else space.minus(sure, maybe_denied)
     return sure, space.minus(space.minus(may, surely_denied), sure)
 
-
-def presence_of_others(prefixes: tuple[str, ...], named: Iterable[str]) -> Ask:
-    """Whether a context has a key of these prefixes besides ``named``: an ask of a key of its own, ``*prefix`` (no such key can be sent)."""
-    own = "*" + prefixes[0]
-    known = frozenset(named)
-
-    def test(context: Context) -> bool:
-        return own in context
-
-    return Ask(("others", prefixes, known), (own,), own, test, None, False)
 
 
 def _needs_companion(space: Space, prefixes: tuple[str, ...], fixed: Mapping[str, Value | None]) -> int:

@@ -13,11 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from sekisho.decision.decide import COMPANIONS
 from sekisho.policy.condition import Context, Value
 from sekisho.proof.atoms import Ask, Axis, absent_or_given, axes_of, box_json
 
 Box = Mapping[str, int]
 """One box: axis name → the bit mask of the atoms that it allows; an axis that isn't in it may be anything."""
+
+
+OTHERS: Mapping[str, tuple[str, ...]] = {"*" + prefixes[0]: prefixes for prefixes, _ in COMPANIONS}
+"""Keys of our own (no request has a key with a star): whether a context has keys of these prefixes besides those that are axes (D-26)."""
 
 
 class TooManyCells(Exception):
@@ -264,6 +269,17 @@ class Space:
 
     # Regions --------------------------------------------------------------------------------------------------------
 
+    def seen(self, context: Mapping[str, Any]) -> dict[str, Value] | None:
+        """A context as the axes see it: lower-case keys, the fixed ones filled in; None where it says otherwise of a fixed key."""
+        full = absent_or_given(context, self.fixed, self.usual)
+        if full is not None:
+            for own, prefixes in OTHERS.items():
+                if own in self.axis_of_key and any(
+                    k.startswith(prefixes) and k not in self.axis_of_key and k not in self.fixed for k in tuple(full)
+                ):
+                    full[own] = "present"
+        return full
+
     def nothing(self) -> Region:
         return Region(self, 0)
 
@@ -316,11 +332,28 @@ class Space:
                     masks[key] = sum(
                         1 << i for i, atom in enumerate(self.axes[level].atoms) if mask >> axis.atom_of(atom.context, reasons=atom.reason) & 1
                     )
-                result = self.either(result, self.both(self.box({level: masks[key]}), take(child)))
+                edge = self.box({level: masks[key]})
+                if axis.name in OTHERS:
+                    edge = self._others(axis, mask, theirs, level)
+                result = self.either(result, self.both(edge, take(child)))
             known[node] = result
             return result
 
         return take(region.node)
+
+
+    def _others(self, axis: Axis, mask: int, theirs: Space, level: int) -> int:
+        """The node of an edge of an axis of "other keys": a key that has become an axis of its own here was another one there."""
+        absent = next(i for i, atom in enumerate(self.axes[level].atoms) if atom.kind == "absent")
+        none = self.box({level: 1 << absent})
+        for key in self.axis_of_key:
+            if key.startswith(OTHERS[axis.name]) and key not in theirs.axis_of_key and key not in theirs.fixed:
+                at = self.axis_of_key[key]
+                without = sum(1 << i for i, atom in enumerate(self.axes[at].atoms) if key not in atom.context and atom.kind != "unseen")
+                none = self.both(none, self.box({at: without}))
+        there = next(i for i, atom in enumerate(axis.atoms) if atom.kind == "absent")
+        result = none if mask >> there & 1 else 0
+        return self.either(result, self.minus(1, none)) if mask & ~(1 << there) else result
 
 
 class Region:
@@ -395,7 +428,7 @@ class Region:
 
         A context that gives a fixed key another value (another user's name) isn't what was asked about, and isn't in it.
         """
-        full = absent_or_given(context, self.space.fixed, self.space.usual)
+        full = self.space.seen(context)
         return full is not None and self._holds(full)
 
     def _holds(self, full: Context) -> bool:
@@ -451,7 +484,7 @@ class Region:
         Empty when it is in already; None when no change of keys does it (the region is empty, or a fixed key would have to change).
         """
         space = self.space
-        full = absent_or_given(context, space.fixed, space.usual)
+        full = space.seen(context)
         if not self.node or full is None:
             return None
         best: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {1: (0, ())}
