@@ -6,23 +6,20 @@ import os
 from functools import cache
 from typing import Any
 
-import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.compat import HTTPHeaders
 
 from sekisho.sandbox.fault import AwsFault
-from sekisho.sandbox.protocol import Answer
+from sekisho.sandbox.protocol import Answer, service_model
 from sekisho.sandbox.signature import Arrived
 
 _OURS = ("x-moto-", "x-forwarded", "forwarded", "host", "content-length", "connection", "transfer-encoding")
 """Headers of a client that never reach moto: they would choose another account or host."""
 
 
-@cache
 def _hostname(service: str, region: str) -> str:
-    resolver: Any = botocore.session.get_session().get_component("endpoint_resolver")
-    found = resolver.construct_endpoint(service, region) or {}
-    return str(found.get("hostname") or f"{service}.{region}.amazonaws.com")
+    model = service_model(service)
+    return f"{model.endpoint_prefix if model is not None else service}.{region}.amazonaws.com"
 
 
 @cache

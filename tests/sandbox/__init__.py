@@ -1,0 +1,1 @@
+"""The embedded AWS, asked over HTTP by the clients that people use."""
