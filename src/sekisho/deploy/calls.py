@@ -48,12 +48,15 @@ class Call:
 
 
 class AwsError(OutsideError):
-    """AWS refused a call, or couldn't be asked. ``code`` is AWS's own, or ``Unreachable``; ``lost`` where the call may have worked all the same."""
+    """AWS refused a call, or couldn't be asked. ``code`` is AWS's own, or ``Unreachable``.
 
-    def __init__(self, message: str, *, code: str, lost: bool = False, remedy: str | None = None) -> None:
+    ``retried``: the call was sent more than once, so that an earlier try may have worked.
+    """
+
+    def __init__(self, message: str, *, code: str, retried: bool = False, remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)
         self.code = code
-        self.lost = lost
+        self.retried = retried
 
 
 _REMEDIES = {
@@ -85,12 +88,12 @@ def carried_out(account: str, what: str, function: Callable[[], Any]) -> Any:
     except ClientError as error:
         body = error.response.get("Error", {})
         code, text = str(body.get("Code", "")), str(body.get("Message", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise AwsError(f"{account}: {what}: {code}: {text}", code=code, lost=status >= 500, remedy=_REMEDIES.get(code)) from error
+        retried = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+        raise AwsError(f"{account}: {what}: {code}: {text}", code=code, retried=retried, remedy=_REMEDIES.get(code)) from error
     except BotoCoreError as error:
         text = str(error)
         remedy = _NO_CREDENTIALS if any(w in text.lower() for w in ("credential", "profile")) else _NO_NETWORK
-        raise AwsError(f"{account}: {what}: {text}", code="Unreachable", lost=True, remedy=remedy) from error
+        raise AwsError(f"{account}: {what}: {text}", code="Unreachable", retried=True, remedy=remedy) from error
 
 
 def run(call: Call, clients: Clients, *, pause: Callable[[float], None] = time.sleep) -> Mapping[str, Any]:

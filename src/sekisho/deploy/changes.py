@@ -13,13 +13,14 @@ and told, unless ``exclusive``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import partial
 from typing import Any
 
 from sekisho.deploy.calls import Call, document_text
+from sekisho.deploy.turns import common, denies, deny_first, direction, only_denies
 from sekisho.environment import OURS
 from sekisho.environment.mark import MARK, is_marked, marks
 from sekisho.estate import Account, Estate, Group, ManagedPolicy, Role, SignIn, SignInStatement, User
@@ -87,12 +88,14 @@ HOLD = "sekisho-leaving"
 _DENY_ALL: Mapping[str, Any] = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
 
 
-def changes(existing: Estate, wanted: Estate, *, exclusive: bool = False, in_two_steps: bool | None = None) -> tuple[Change, ...]:
+def changes(
+    existing: Estate, wanted: Estate, *, exclusive: bool = False, in_two_steps: bool | None = None, ours: Container[str] = frozenset()
+) -> tuple[Change, ...]:
     """The steps from ``existing`` to ``wanted``, in the order in which to make them; empty where there is nothing to do.
 
     Documents that differ in spelling or order alone are no change. ``exclusive`` takes foreign attachments off our principals too.
     Accounts that ``wanted`` doesn't hold are left alone. ``in_two_steps``: a document that gives and takes is put down to what both allow
-    first; None: where more than that document changes what anyone can do.
+    first; None: where more than that document changes what anyone can do. ``ours``: ARNs of what is ours beside what carries our mark.
 
     >>> changes(Estate(), Estate())
     ()
@@ -101,7 +104,7 @@ def changes(existing: Estate, wanted: Estate, *, exclusive: bool = False, in_two
     def steps(in_two_steps: bool) -> list[tuple[_Phase, Change]]:
         found: list[tuple[_Phase, Change]] = []
         for account in wanted.accounts:
-            found += _Account(existing.account(account.id) or Account(account.id), account, exclusive, in_two_steps).steps()
+            found += _Account(existing.account(account.id) or Account(account.id), account, exclusive, in_two_steps, ours).steps()
         return sorted(found, key=lambda s: s[0])
 
     found = steps(bool(in_two_steps))
@@ -118,15 +121,17 @@ def foreign(existing: Estate, wanted: Estate) -> tuple[Foreign, ...]:
     for account in wanted.accounts:
         have = existing.account(account.id)
         if have is not None:
-            found += _Account(have, account, False).foreign()
+            found += _Account(have, account).foreign()
     return tuple(found)
 
 
 class _Account:
     """The steps of one account."""
 
-    def __init__(self, have: Account, want: Account, exclusive: bool, in_two_steps: bool = False) -> None:
-        self.have, self.want, self.exclusive, self.in_two_steps = have, want, exclusive, in_two_steps
+    def __init__(
+        self, have: Account, want: Account, exclusive: bool = False, in_two_steps: bool = False, ours: Container[str] = frozenset()
+    ) -> None:  # fmt: skip
+        self.have, self.want, self.exclusive, self.in_two_steps, self.ours = have, want, exclusive, in_two_steps, ours
         self.id = want.id
         self.found: list[tuple[_Phase, Change]] = []
 
@@ -181,7 +186,8 @@ class _Account:
                     partial(_new_version, arn, room), have.policy, policy.policy,
                 )  # fmt: skip
         for have in self.have.policies:
-            if have.path == OURS and not _is_aws(have.arn) and have.arn not in wanted and not self.held_by_others(have.arn):
+            ours = (have.path == OURS or have.arn in self.ours) and not _is_aws(have.arn)
+            if ours and have.arn not in wanted and not self.held_by_others(have.arn):
                 old = [("DeletePolicyVersion", {"PolicyArn": have.arn, "VersionId": v}) for v in _versions(have) if v != have.default_version]
                 self.add(
                     _Phase.REMOVE_POLICIES, Sign.REMOVE, have.arn, f"policy {have.name}", *old, ("DeletePolicy", {"PolicyArn": have.arn}),
@@ -198,7 +204,7 @@ class _Account:
     # Groups ---------------------------------------------------------------------------------------------------------
 
     def our_group(self, group: Group) -> bool:
-        return self.want.group(group.name) is not None or any(_is_ours(a.arn) for a in group.attached)
+        return self.want.group(group.name) is not None or group.arn in self.ours or any(_is_ours(a.arn) for a in group.attached)
 
     def groups(self) -> None:
         for group in self.want.groups:
@@ -234,7 +240,7 @@ class _Account:
     # Users ----------------------------------------------------------------------------------------------------------
 
     def our_user(self, user: User) -> bool:
-        return self.want.user(user.name) is not None or is_marked(user.tags)
+        return self.want.user(user.name) is not None or user.arn in self.ours or is_marked(user.tags)
 
     def users(self) -> None:
         for user in self.want.users:
@@ -258,7 +264,7 @@ class _Account:
                 self.attached(have, user, "User")
             self.groups_of(have, user)
         for have in self.have.users:
-            if is_marked(have.tags) and self.want.user(have.name) is None:
+            if self.our_user(have) and self.want.user(have.name) is None:
                 self.user_goes(have)
             elif self.exclusive and not self.our_user(have):
                 for name in have.groups:
@@ -325,7 +331,7 @@ class _Account:
     # Roles ----------------------------------------------------------------------------------------------------------
 
     def our_role(self, role: Role) -> bool:
-        return self.want.role(role.name) is not None or is_marked(role.tags)
+        return self.want.role(role.name) is not None or role.arn in self.ours or is_marked(role.tags)
 
     def roles(self) -> None:
         for role in self.want.roles:
@@ -352,7 +358,7 @@ class _Account:
             self.inline(have, role, "Role")
             self.attached(have, role, "Role")
         for have in self.have.roles:
-            if is_marked(have.tags) and self.want.role(have.name) is None:
+            if self.our_role(have) and self.want.role(have.name) is None:
                 self.role_goes(have, f"role {have.name}")
 
     def role_comes(self, role: Role) -> None:
@@ -378,7 +384,7 @@ class _Account:
         """Inline policies; of a new principal in phase ``new``, those with a Deny first."""
         now = {p.name: p for p in have.inline} if have else {}
         named = {f"{kind}Name": want.name}
-        for policy in sorted(want.inline, key=_deny_first):
+        for policy in sorted(want.inline, key=deny_first):
             old = now.pop(policy.name, None)
             if old is not None and old.same_as(policy):
                 continue
@@ -389,7 +395,7 @@ class _Account:
             )  # fmt: skip
         for name, old in now.items():
             if self.may_go(have, name, kind):
-                phase = self.goes(kind, _denies(old), self.exchanged(have, want))
+                phase = self.goes(kind, denies(old), self.exchanged(have, want))
                 self.add(
                     phase, Sign.REMOVE, want.arn, f"inline policy {name} of {kind.lower()} {want.name}",
                     (f"Delete{kind}Policy", {**named, "PolicyName": name}), before=old,
@@ -398,11 +404,11 @@ class _Account:
     def attached(self, have: User | Group | Role | None, want: User | Group | Role, kind: str, new: _Phase | None = None) -> None:
         now = {a.arn: a for a in have.attached} if have else {}
         named = {f"{kind}Name": want.name}
-        for policy in sorted(want.attached, key=lambda a: _deny_first(a.policy)):
+        for policy in sorted(want.attached, key=lambda a: deny_first(a.policy)):
             if now.pop(policy.arn, None) is not None:
                 continue
             gives = _Phase.ROLE_GIVE if kind == "Role" else _Phase.GIVE
-            phase = new if new is not None else _Phase.DENY if _deny_first(policy.policy) == 0 else gives
+            phase = new if new is not None else _Phase.DENY if deny_first(policy.policy) == 0 else gives
             self.add(
                 phase, Sign.ADD, want.arn, f"policy {policy.name} attached to {kind.lower()} {want.name}",
                 (f"Attach{kind}Policy", {**named, "PolicyArn": policy.arn}), after=policy.policy,
@@ -410,7 +416,7 @@ class _Account:
         for arn, old in now.items():
             if self.may_go(have, arn, kind):
                 # A document that we can't read may hold a Deny: it goes last.
-                phase = self.goes(kind, old.policy is None or _denies(old.policy), self.exchanged(have, want))
+                phase = self.goes(kind, old.policy is None or denies(old.policy), self.exchanged(have, want))
                 self.add(
                     phase, Sign.REMOVE, want.arn, f"policy {old.name} detached from {kind.lower()} {want.name}",
                     (f"Detach{kind}Policy", {**named, "PolicyArn": arn}), before=old.policy,
@@ -431,7 +437,7 @@ class _Account:
 
     def may_go(self, have: User | Group | Role | None, name: str, kind: str) -> bool:
         """Whether an attachment that the file doesn't want is ours to take: by its path, or by the principal's mark."""
-        if self.exclusive or _is_ours(name):
+        if self.exclusive or _is_ours(name) or (have is not None and have.arn in self.ours):
             return True
         if isinstance(have, Role | User):
             return name in marks(have.tags) or name == HOLD
@@ -472,11 +478,11 @@ class _Account:
         both: list[tuple[int, str, tuple[str, dict[str, Any]], Policy | None]] = []
         for a in principal.attached:
             detach = (f"Detach{kind}Policy", {**named, "PolicyArn": a.arn})
-            both.append((_deny_first(a.policy), f"policy {a.name} detached from {kind.lower()} {principal.name}", detach, a.policy))
+            both.append((deny_first(a.policy), f"policy {a.name} detached from {kind.lower()} {principal.name}", detach, a.policy))
         for p in principal.inline:
             if p.name != HOLD:
                 delete = (f"Delete{kind}Policy", {**named, "PolicyName": p.name})
-                both.append((_deny_first(p), f"inline policy {p.name} of {kind.lower()} {principal.name}", delete, p))
+                both.append((deny_first(p), f"inline policy {p.name} of {kind.lower()} {principal.name}", delete, p))
         for _, text, operation, policy in sorted(both, key=lambda b: -b[0]):
             self.add(phase, Sign.REMOVE, principal.arn, text, operation, before=policy)
 
@@ -552,134 +558,70 @@ class _Account:
                     yield Foreign(self.id, have.arn, f"user {have.name} is in group {name}, which isn't of the file")
 
 
+# --- what the file manages, in one form ----------------------------------------------------------------------------------
+
+
+def shape(existing: Estate, wanted: Estate, ours: Container[str] = frozenset()) -> dict[str, Any]:
+    """What a plan rests on, comparable: everything that is ours by account, in one spelling, without ids, dates and old versions."""
+    found: dict[str, Any] = {}
+    for want in wanted.accounts:
+        have = existing.account(want.id) or Account(want.id)
+        sorted_out = _Account(have, want, ours=ours)
+        parts: dict[str, Any] = {}
+        for policy in have.policies:
+            if not _is_aws(policy.arn) and (policy.path == OURS or want.managed(policy.arn)):
+                parts[policy.arn] = policy.policy.normalised() if policy.policy else None
+        principals: list[User | Group | Role] = [*have.users, *have.groups, *have.roles]
+        for principal in principals:
+            is_ours = (
+                sorted_out.our_user(principal) if isinstance(principal, User)
+                else sorted_out.our_group(principal) if isinstance(principal, Group) else sorted_out.our_role(principal)
+            )  # fmt: skip
+            if is_ours:
+                parts[principal.arn] = _shape_of(principal)
+            elif isinstance(principal, User):
+                groups = sorted(g.name for g in have.groups if g.name in principal.groups and sorted_out.our_group(g))
+                if groups:
+                    parts[principal.arn] = {"groups": groups}
+        asked = want.password_policy or {}
+        parts[f"arn:aws:iam::{want.id}:root"] = {
+            "alias": have.alias if want.alias else None, "password_policy": {k: (have.password_policy or {}).get(k) for k in asked},
+            "sign_in": _sign_in_shape(have.sign_in) if want.sign_in else None,
+        }  # fmt: skip
+        found[want.id] = parts
+    return found
+
+
+def _shape_of(thing: User | Group | Role) -> dict[str, Any]:
+    parts: dict[str, Any] = {
+        "inline": {p.name: p.normalised() for p in sorted(thing.inline, key=lambda p: p.name)}, "attached": sorted(a.arn for a in thing.attached),
+    }  # fmt: skip
+    if not isinstance(thing, Group):
+        parts |= {"boundary": thing.boundary.arn if thing.boundary else None, "mark": dict(thing.tags).get(MARK)}
+    if isinstance(thing, User):
+        parts["groups"] = sorted(thing.groups)
+    if isinstance(thing, Role):
+        parts |= {"trust": thing.trust.normalised(), "max_session_s": thing.max_session_s}
+    return parts
+
+
+def _sign_in_shape(sign_in: SignIn | None) -> Any:
+    if sign_in is None:
+        return None
+    return {"enforced": sign_in.enforced, "statements": sorted(str(_statement_key(p)) for s in sign_in.statements for p in in_calls(s))}
+
+
 # --- what a change of a document does ------------------------------------------------------------------------------------
 
 
 def _phase(old: Policy | None, new: Policy, *, gives: _Phase = _Phase.GIVE) -> _Phase:
     """When a document is put in place: early where it can only take away, late where it can only give, else between."""
     wider, narrower = (True, any(s.denies for s in new.statements)) if old is None else direction(old, new)
-    if old is None and _only_denies(new):
+    if old is None and only_denies(new):
         return _Phase.DENY
     if wider and narrower and old is not None:
         return _Phase.REPLACE
     return gives if wider else _Phase.NARROW
-
-
-def direction(old: Policy, new: Policy) -> tuple[bool, bool]:
-    """Whether a document in place of another may allow more, and whether it may allow less: told by its statements, on the side of caution.
-
-    Statements that differ in one list are compared by that list (more roles in an Allow: wider; more networks in a Deny outside them: wider);
-    all else counts as one statement gone and another come.
-    """
-    before = list(old.normalised()["Statement"])
-    after = list(new.normalised()["Statement"])
-    common = [s for s in before if s in after]
-    before = [s for s in before if s not in common]
-    after = [s for s in after if s not in common]
-    wider = narrower = False
-    for statement in before:
-        twin = next((s for s in after if _one_list_apart(statement, s) is not None), None)
-        if twin is None:
-            wider, narrower = wider or statement["Effect"] == "Deny", narrower or statement["Effect"] == "Allow"
-            continue
-        after.remove(twin)
-        grows, shrinks = _one_list_apart(statement, twin) or (True, True)
-        if statement["Effect"] == "Deny":
-            grows, shrinks = shrinks, grows
-        wider, narrower = wider or grows, narrower or shrinks
-    for statement in after:
-        wider, narrower = wider or statement["Effect"] == "Allow", narrower or statement["Effect"] == "Deny"
-    return wider, narrower
-
-
-def common(old: Policy, new: Policy) -> Policy | None:
-    """A document that allows no more than either and all that both allow, as far as statements tell; None where it can't be said.
-
-    The Allows that both have, those that differ in one list cut to what the lists share, and the Denies of both.
-    """
-    before, after = list(old.normalised()["Statement"]), list(new.normalised()["Statement"])
-    kept: list[Mapping[str, Any]] = [s for s in before if s["Effect"] == "Deny"]
-    kept += [s for s in after if s["Effect"] == "Deny" and s not in kept]
-    allows = [s for s in after if s["Effect"] == "Allow"]
-    for statement in (s for s in before if s["Effect"] == "Allow"):
-        if statement in allows:
-            allows.remove(statement)
-            kept.append(statement)
-            continue
-        twin = next((s for s in allows if _one_list_apart(statement, s) is not None), None)
-        shared = None if twin is None else _shared(statement, twin)
-        if twin is None or shared is None:
-            return None
-        allows.remove(twin)
-        kept.append(shared)
-    if allows:
-        return None
-    seen: set[str] = set()
-    for statement in kept:
-        if statement.get("Sid", "") in seen:
-            return None
-        seen |= {statement["Sid"]} if "Sid" in statement else set()
-    document = {"Version": new.document.get("Version", "2012-10-17"), "Statement": kept}
-    return Policy.parse(document, kind=new.kind, name=new.name, arn=new.arn)
-
-
-def _shared(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Two statements that differ in one list, with what the lists share; None where that is nothing, or the list says what is left out."""
-
-    def both(a: Any, b: Any) -> Any:
-        if isinstance(a, Mapping):
-            return {k: both(a[k], b[k]) for k in a if k in b}
-        if isinstance(a, list):
-            return [v for v in a if v in b]
-        return a
-
-    result: Mapping[str, Any] = both(one, other)
-    if any(not v for _, v in _lists(result, "")) or any("Not" in part for k, _ in _lists(result, "") for part in k.split("/")):
-        return None
-    return result
-
-
-def _one_list_apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[bool, bool] | None:
-    """Whether the statement applies to more, and to less, where the two differ in one list alone; None where they differ otherwise."""
-    lists_one, lists_other = dict(_lists(one, "")), dict(_lists(other, ""))
-    if lists_one.keys() != lists_other.keys() or one["Effect"] != other["Effect"]:
-        return None
-    apart = [k for k in lists_one if lists_one[k] != lists_other[k]]
-    if len(apart) != 1:
-        return None
-    now, then = set(lists_one[apart[0]]), set(lists_other[apart[0]])
-    grows, shrinks = bool(then - now), bool(now - then)
-    negated = any(f"/{n}" in apart[0] for n in ("NotAction", "NotResource")) or "/Condition/Not" in apart[0] or "Not" in apart[0].split("/")[2:3]
-    if apart[0].startswith("/Condition/") and not negated:
-        operator = apart[0].split("/")[2]
-        negated = "Not" in operator
-        if "ForAllValues" in operator or "Null" in operator or "Numeric" in operator or "Date" in operator:
-            return True, True
-    return (shrinks, grows) if negated else (grows, shrinks)
-
-
-def _lists(value: Any, pointer: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key != "Sid":
-                yield from _lists(inner, f"{pointer}/{key}")
-    else:
-        yield pointer, tuple(value) if isinstance(value, list) else (str(value),)
-
-
-def _denies(policy: Policy) -> bool:
-    return any(s.denies for s in policy.statements)
-
-
-def _only_denies(policy: Policy) -> bool:
-    return all(s.denies for s in policy.statements)
-
-
-def _deny_first(policy: Policy | None) -> int:
-    """The order of policies on one principal: Denies alone, then Denies with Allows, then Allows; what can't be read may be either."""
-    if policy is None:
-        return 1
-    return 0 if _only_denies(policy) else 1 if _denies(policy) else 2
 
 
 # --- small things of AWS's API -------------------------------------------------------------------------------------------
