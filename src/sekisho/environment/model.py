@@ -35,7 +35,7 @@ def _account_id(value: object) -> object:
     return value
 
 
-_NEVER_PUBLIC = [
+NEVER_PUBLIC = [
     ipaddress.ip_network(n)
     for n in (
         "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128",
@@ -59,7 +59,7 @@ def _cidr(value: object) -> object:
         raise _wrong(
             f"a network without host bits: {value} lies in {loose}", f"write {loose}, or {value.partition('/')[0]} for the one address"
         ) from None
-    for never in _NEVER_PUBLIC:
+    for never in NEVER_PUBLIC:
         if network.version == never.version and network.subnet_of(never):  # type: ignore[arg-type]
             raise _wrong(
                 f"a network of public addresses: {value} is private or reserved, and aws:SourceIp never holds such an address (F-07)",
@@ -192,7 +192,7 @@ _NEVER_V4 = (
 _V4, _V6 = r"([0-9]{1,3}\.){3}[0-9]{1,3}", r"(?=.*:.*:)[0-9A-Fa-f:.]+"
 # What a pattern can say; that no host bits are set, only reading can.
 _CIDR_V4 = f"(?!{_NEVER_V4}){_V4}(/([1-9]|[12][0-9]|3[0-2]))?"
-_CIDR_V6 = f"(?!([Ff][CcDdFf]|[Ff][Ee][89ABab])){_V6}(/([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?"
+_CIDR_V6 = f"(?!([Ff][CcDdFf]|[Ff][Ee][89ABab]|::1?(/|$))){_V6}(/([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?"
 _ALIAS_SCHEMA = {"type": "string", "pattern": f"^{_ALIAS}$", "minLength": 3, "maxLength": 63}
 
 
