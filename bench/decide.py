@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,19 +24,30 @@ TRUST = "trust-allow-inside-networks"
 USER = "arn:aws:iam::111122223333:user/test-user"
 ROLE = "arn:aws:iam::444455556666:role/test-role-admin"
 ACTION = "sts:AssumeRole"
+Contexts = list[dict[str, str]]
 EXPECTED = {"office with MFA": "allow", "cafe": "explicit_deny", "office without MFA": "implicit_deny"}
-CASES, FEWER = 15_000, 1500
-"""Requests a round for Sekisho, and for the slower peers the first of them: all contexts differ, and a third of the addresses are ever new."""
+CASES = 1500
+"""Requests in a batch. All contexts differ, in a batch and from batch to batch; a third of the addresses are new each time."""
+BATCHES = 10
+"""Batches a round for Sekisho, whose one would be over before it is warm; the peers get one."""
 
 
 def context(i: int) -> dict[str, str]:
     """The i-th request's context: by turns from the office with MFA, from ever another cafe, and from the office without MFA."""
-    address = f"192.{i >> 16}.{i >> 8 & 255}.{i & 255}" if i % 3 == 1 else ("203.0.113.10", "198.51.100.20")[i % 2]
+    address = f"{20 + (i >> 24)}.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}" if i % 3 == 1 else ("203.0.113.10", "198.51.100.20")[i % 2]
     mfa = "false" if i % 3 == 2 else "true"
     return {"aws:SourceIp": address, "aws:MultiFactorAuthPresent": mfa, "aws:ViaAWSService": "false", "aws:UserAgent": f"aws-cli/2.31.{i}"}
 
 
 CONTEXTS = [context(i) for i in range(CASES)]
+"""The batch whose answers are compared."""
+_COUNT = count(CASES)
+
+
+def new_contexts() -> Contexts:
+    return [context(next(_COUNT)) for _ in range(CASES)]
+
+
 WANTED = [EXPECTED[tuple(EXPECTED)[i % 3]] for i in range(CASES)]
 
 
@@ -53,43 +65,47 @@ def layers(group: tuple[str, ...] = GROUP) -> Layers:
 # Sekisho ------------------------------------------------------------------------------------------------------------------
 
 
-def asking(authorizer: Authorizer) -> Callable[[], None]:
-    def ask() -> None:
+def asking(authorizer: Authorizer) -> Callable[[Contexts], None]:
+    def ask(contexts: Contexts) -> None:
         decide = authorizer.decide_anew
-        for given in CONTEXTS:
+        for given in contexts:
             decide(Request(USER, ACTION, ROLE, given))
 
     return ask
 
 
-def explaining(authorizer: Authorizer) -> Callable[[], None]:
-    def ask() -> None:
+def explaining(authorizer: Authorizer) -> Callable[[Contexts], None]:
+    def ask(contexts: Contexts) -> None:
         decide = authorizer.decide_anew
-        for given in CONTEXTS:
+        for given in contexts:
             decision = decide(Request(USER, ACTION, ROLE, given))
             decision.because, decision.misses, decision.message  # noqa: B018
 
     return ask
 
 
-def asking_an_empty_memory(policies: Layers) -> Callable[[], None]:
-    def ask() -> None:
+def asking_an_empty_memory(policies: Layers) -> Callable[[Contexts], None]:
+    def ask(contexts: Contexts) -> None:
         decide = Authorizer(policies).decide
-        for given in CONTEXTS:
+        for given in contexts:
             decide(Request(USER, ACTION, ROLE, given))
 
     return ask
 
 
-def asking_again(authorizer: Authorizer, times: int) -> Callable[[], None]:
-    """An equal Request that is another object, with texts that are other objects, has been decided before."""
+def asking_again(authorizer: Authorizer, times: int) -> Callable[[object], None]:
+    """A thousand Requests, each an object of its own with texts of its own, all equal to one that was decided before."""
     authorizer.decide(Request(USER, ACTION, ROLE, CONTEXTS[0]))
-    again = Request(_copied(USER), _copied(ACTION), _copied(ROLE), {_copied(key): _copied(value) for key, value in CONTEXTS[0].items()})
+    equal = [
+        Request(_copied(USER), _copied(ACTION), _copied(ROLE), {_copied(key): _copied(value) for key, value in CONTEXTS[0].items()})
+        for _ in range(1000)
+    ]
 
-    def ask() -> None:
+    def ask(_: object) -> None:
         decide = authorizer.decide
-        for _ in range(times):
-            decide(again)
+        for _ in range(times // 1000):
+            for request in equal:
+                decide(request)
 
     return ask
 
@@ -130,8 +146,12 @@ def cedar_context(given: dict[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def timing(process: peer.Peer, way: str, cases: list[Any]) -> Callable[[], float]:
-    return lambda: float(process.ask({"cases": cases, "way": way, "answers": False})["seconds"]) / len(cases)
+def timing(process: peer.Peer, way: str, typed: Callable[[dict[str, str]], Any] = dict) -> Callable[[], float]:
+    def timed() -> float:
+        cases = [typed(given) for given in new_contexts()]
+        return float(process.ask({"cases": cases, "way": way, "answers": False})["seconds"]) / len(cases)
+
+    return timed
 
 
 class Moto:
@@ -155,8 +175,8 @@ class Moto:
             return bool(self.trust.is_action_permitted(action, resource, USER, given) == self.permitted)
         return permitted
 
-    def ask(self) -> None:
-        for given in CONTEXTS[:FEWER]:
+    def ask(self, contexts: Contexts) -> None:
+        for given in contexts:
             self.allows(ACTION, ROLE, given)
 
 
@@ -165,7 +185,7 @@ class Moto:
 
 def differ(report: Report, who: str, answers: list[str], names: dict[str, str]) -> None:
     """Compare a peer's answers with what is wanted; ``names`` maps ours to its words."""
-    wrong = [i for i, (got, want) in enumerate(zip(answers, WANTED, strict=False)) if got != names[want]]
+    wrong = [i for i, (got, want) in enumerate(zip(answers, WANTED, strict=True)) if got != names[want]]
     for i in wrong[:3]:
         report.wrong.append(f"{who} says {answers[i]} to {CONTEXTS[i]}, wanted {names[WANTED[i]]}")
 
@@ -197,9 +217,9 @@ def main() -> int:
     differ(report, "Sekisho", [authorizer.decide(Request(USER, ACTION, ROLE, c)).outcome for c in CONTEXTS], {v: v for v in EXPECTED.values()})
     again = 200_000
     contenders = {
-        "decide": per_call(asking(authorizer), CASES),
-        "explain": per_call(explaining(authorizer), CASES),
-        "remember": per_call(asking_an_empty_memory(policies), CASES),
+        "decide": per_call(asking(authorizer), CASES, given=new_contexts, batches=BATCHES),
+        "explain": per_call(explaining(authorizer), CASES, given=new_contexts, batches=BATCHES),
+        "remember": per_call(asking_an_empty_memory(policies), CASES, given=new_contexts, batches=BATCHES),
         "again": per_call(asking_again(authorizer, again), again),
     }
     compared: list[tuple[str, str, str, float | None]] = []
@@ -208,8 +228,8 @@ def main() -> int:
             process, ways = iam_simulate(running)
             words = {"allow": "Allowed", "explicit_deny": "ExplicitlyDenied", "implicit_deny": "ImplicitlyDenied"}
             for way in ways:
-                differ(report, f"iam-simulate ({way})", process.ask({"cases": CONTEXTS[:FEWER], "way": way, "answers": True})["answers"], words)
-                contenders[f"iam-simulate {way}"] = timing(process, way, CONTEXTS[:FEWER])
+                differ(report, f"iam-simulate ({way})", process.ask({"cases": CONTEXTS, "way": way, "answers": True})["answers"], words)
+                contenders[f"iam-simulate {way}"] = timing(process, way)
             compared += [("decide", "iam-simulate engine", "iam-simulate, policies pre-loaded", 50.0)]
             compared += [("explain", "iam-simulate engine", "iam-simulate, policies pre-loaded", 18.0)]
             compared += [("decide", "iam-simulate checked", "iam-simulate, runSimulation", None)]
@@ -222,13 +242,13 @@ def main() -> int:
             report.notes.append(f"iam-simulate is left out: {why}")
         try:
             process, ways = cedar(running)
-            typed = [cedar_context(c) for c in CONTEXTS[:FEWER]]
+            typed = [cedar_context(c) for c in CONTEXTS]
             words = {"allow": "Allow", "explicit_deny": "Deny", "implicit_deny": "Deny"}
             for way in ways:
                 reply = process.ask({"cases": typed, "way": way, "answers": True})
                 differ(report, f"cedarpy ({way})", reply["answers"], words)
                 report.wrong += [f"cedarpy ({way}): {error}" for error in reply["errors"]]
-                contenders[f"cedarpy {way}"] = timing(process, way, typed)
+                contenders[f"cedarpy {way}"] = timing(process, way, cedar_context)
             compared += [("decide", "cedarpy handles", "cedarpy, prepared handles", 30.0)]
             compared += [("explain", "cedarpy handles", "cedarpy, prepared handles", 12.0)]
             compared += [("decide", "cedarpy batch", "cedarpy, prepared handles, one batch of 1,500", None)]
@@ -242,8 +262,8 @@ def main() -> int:
         except peer.Missing as why:
             report.notes.append(f"cedarpy is left out: {why}")
         fewer = moto_answers(report)
-        contenders["moto"] = per_call(Moto(fewer).ask, FEWER)
-        contenders["decide fewer"] = per_call(asking(Authorizer(layers(fewer))), CASES)
+        contenders["moto"] = per_call(Moto(fewer).ask, CASES, given=new_contexts)
+        contenders["decide fewer"] = per_call(asking(Authorizer(layers(fewer))), CASES, given=new_contexts, batches=BATCHES)
         compared += [("decide fewer", "moto", "moto's access_control, three documents", None)]
         if report.wrong:
             return report.finish()
@@ -254,8 +274,9 @@ def main() -> int:
         ratio = median_ratio(seconds[theirs], seconds[ours])
         report.rows.append(Row(work[ours], middle[ours], peer_name=named, peer=middle[theirs], ratio=ratio, floor=floor))
     report.rows.append(Row("decide through the memory, never asked before", middle["remember"]))
-    report.rows.append(Row("the same request again (an equal Request)", middle["again"], limit=0.2))
-    report.figures["median_us"] = middle
+    # An absolute limit can only be asked of the round that the rest of the machine disturbed least.
+    report.rows.append(Row("the same request again (an equal Request), best round", min(seconds["again"]) * 1e6, limit=0.2))
+    report.figures |= {"median_us": middle, "best_us": {name: min(values) * 1e6 for name, values in seconds.items()}}
     return report.finish()
 
 
