@@ -56,7 +56,7 @@ def command() -> None:
     """CloudTrail: what really happened, and what tomorrow's policy would have done to it."""
 
 
-@command.command(epilog="Example: sekisho trail ingest ./AWSLogs s3://my-trail/AWSLogs --store trail")
+@command.command(epilog="Example: sekisho trail ingest ./AWSLogs --store trail")
 @click.argument("sources", nargs=-1, required=True)
 @store_option
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that decode; as many as there are cores unless told.")
