@@ -203,6 +203,14 @@ def _iso(value: Any) -> str:
     return str(value)
 
 
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _text(value: str) -> str:
+    """Text inside XML. What XML 1.0 can't hold becomes U+FFFD: an echo of a strange parameter must not make an answer unreadable."""
+    return escape(_NO_XML.sub("\ufffd", value))
+
+
 def _xml(shape: Shape, value: Any, name: str) -> str:
     if value is None:
         return ""
@@ -226,7 +234,7 @@ def _xml(shape: Shape, value: Any, name: str) -> str:
         text = base64.b64encode(value).decode()
     else:
         text = str(value)
-    return f"<{name}>{escape(text)}</{name}>"
+    return f"<{name}>{_text(text)}</{name}>"
 
 
 def write_result(call: Call, result: Mapping[str, Any], request_id: str) -> Answer:
@@ -274,7 +282,7 @@ def write_fault(fault: AwsFault, protocol: str, request_id: str, namespace: str 
         headers = (("content-type", "application/x-amz-json-1.1"), ("x-amzn-errortype", code), ("x-amzn-requestid", request_id))
         status = 400 if fault.denied and protocol == "json" else fault.status
         return Answer(status, body, headers)
-    shown = escape(message)
+    shown = _text(message)
     if protocol == "ec2":
         if fault.denied:
             code, shown = "UnauthorizedOperation", f"You are not authorized to perform this operation. {shown}"

@@ -14,7 +14,7 @@ from sekisho.sandbox.operation import Operation, Work
 
 Tags = tuple[tuple[str, str], ...]
 
-_TEXT = re.compile(r"[\w\s_.:/=+\-@]*")
+_TEXT = re.compile(r"[\w \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000.:/=+\-@]*")
 
 
 def new_tags(params: Mapping[str, Any]) -> Tags:
