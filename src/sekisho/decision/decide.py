@@ -102,7 +102,8 @@ class Question:
         self.always = lower == "sts:getcalleridentity" or (lower == "sts:getsessiontoken" and self.caller.kind == "user" and self.refusal is None)
         self.allows: dict[tuple[str, int], list[Matched]] = {}
         self.denies: list[Matched] = []
-        self._collect()
+        read = self._collect()
+        self._facts_read = {key: value for key, value in self.facts.items() if key in read}
         self.unknown = {layer: why for layer, why in layers.unknown if layer not in _CONTROLS or self._controlled_by(layer)}
         self.clauses = tuple(self._clauses())
         varied = [m for c in self.clauses for m in c.matched] + self.denies
@@ -111,7 +112,8 @@ class Question:
         self._deny_tests = tuple((m.when, m.layer) for m in self.denies)
         self._clause_tests = tuple((tuple(m.when for m in c.matched), c.layer) for c in self.clauses)
         self._companion_questions: dict[str, Question] = {}
-        self._companions: dict[tuple[str, ...], tuple[Question, ...]] = {}
+        self._companions_by_facts = {action for key in self.facts for prefixes, action in COMPANIONS if key.startswith(prefixes)}
+        self._plain_keys: set[str] = set()
         self._reasons: tuple[tuple[tuple[Test, Because], ...], ...] | None = None
         self._missing: tuple[tuple[tuple[Miss, ...], Callable[[Context], Miss | None] | None], ...] | None = None
         self._names_denials = self.settings.denial_names_policy_arn and any(m.ready.policy.arn for m in self.denies)
@@ -155,11 +157,15 @@ class Question:
         parts = self.resource.split(":", 2)
         return self.caller.kind in _SIGNED and parts[0] == "arn" and parts[1] not in (self.caller.partition, "*")
 
-    def _collect(self) -> None:
+    def _collect(self) -> set[str]:
+        """Sort the statements into ``allows`` and ``denies``; the context keys that any policy reads."""
+        read = set(ready_policy(_IAM_NEEDS_MFA, self.settings).reads)
         for layer, level, policies in self.layer_policies():
             allows = self.allows.setdefault((layer, level), [])
             for policy in policies:
-                for ready in ready_policy(policy, self.settings).statements:
+                compiled = ready_policy(policy, self.settings)
+                read |= compiled.reads
+                for ready in compiled.statements:
                     if not ready.about_action(self._lower):
                         continue
                     if ready.resource_verdict(self.resource) is False:
@@ -171,6 +177,7 @@ class Question:
                     (self.denies if ready.denies else allows).append(matched)
         # The layer that AWS's message names comes first (G-21: only one is named).
         self.denies.sort(key=lambda m: _DENY_ORDER.index(m.layer))
+        return read
 
     def _refused_outright(self) -> str | None:
         """D-24: what STS and IAM refuse to a kind of credential whatever the policies say; AWS's text."""
@@ -200,32 +207,29 @@ class Question:
 
     def answer(self, request: Request) -> Decision:
         """The decision for a request of this question."""
-        given = request._context
-        context = {**self.facts, **given}
+        given = context = request._context
+        for key in self._facts_read:
+            if key not in given:
+                context = {**self._facts_read, **given}
+                break
         if self.refusal is not None:
             return Decision(self, request, context, "implicit_deny", self.refused_by)
         if self.always:
             return Decision(self, request, context, "allow", None)
         outcome, layer = self._known(context) if not self.may_be_unknown else self._both_ways(context)
-        if outcome == "allow" and self.is_assume:
-            names = tuple(given)
-            companions = self._companions.get(names)
-            if companions is None:
-                companions = self._companions_of(names)
-            for companion in companions:
+        if outcome == "allow" and self.is_assume and (self._companions_by_facts or not given.keys() <= self._plain_keys):
+            for companion in self._companions_of(given):
                 answer = companion.answer(request.replace(action=companion.action))
                 if not answer.allowed:
                     return answer
         return Decision(self, request, context, outcome, layer)
 
-    def _companions_of(self, names: tuple[str, ...]) -> tuple[Question, ...]:
-        """What an AssumeRole whose request has these context keys asks besides (D-26)."""
-        present = (*self.facts, *names)
-        found = tuple(self.companion(action) for prefixes, action in COMPANIONS if any(key.startswith(prefixes) for key in present))
-        if len(self._companions) >= 1000:
-            self._companions.clear()
-        self._companions[names] = found
-        return found
+    def _companions_of(self, given: Context) -> list[Question]:
+        """What an AssumeRole with these context keys asks besides (D-26); keys that ask for nothing are remembered."""
+        asking = {key: action for key in given for prefixes, action in COMPANIONS if key.startswith(prefixes)}
+        if len(self._plain_keys) < 1000:
+            self._plain_keys.update(given.keys() - asking.keys())
+        return [self.companion(action) for _, action in COMPANIONS if action in asking.values() or action in self._companions_by_facts]
 
     def companion(self, action: str) -> Question:
         """The question that an AssumeRole with tags or a source identity asks as well (D-26)."""

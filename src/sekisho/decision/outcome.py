@@ -74,7 +74,8 @@ class Miss(NamedTuple):
 class Decision:
     """The answer to one request. ``outcome``, and ``layer``: the one that denied, or None on allow.
 
-    The reasons are worked out when they are asked for, from the same compiled statements that decided.
+    The reasons are worked out when they are asked for, from the same compiled statements that decided. What is kept of the context is
+    what these read: most often the request's own, and no copy.
     """
 
     __slots__ = ("_because", "_context", "_message", "_misses", "_question", "layer", "outcome", "request")
@@ -96,7 +97,7 @@ class Decision:
     @property
     def context(self) -> Context:
         """The whole context that was decided on, with the keys that follow from the principal; keys in lower case."""
-        return self._context
+        return self._question.context(self.request.context)
 
     # Kept by hand: cached_property takes a lock each time, which costs more than the answer.
 

@@ -6,7 +6,7 @@ estate asks the same few questions of the same documents over and over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sekisho.policy.condition import Context, ReadyCondition, Test, all_hold, ready
@@ -74,6 +74,16 @@ class ReadyStatement:
         """Why the conditions may be impossible to know; empty as a rule."""
         return tuple(f"{c.condition.operator} {c.condition.key}: {why}" for c in self.conditions for why in c.unknown)
 
+    @property
+    def reads(self) -> Iterator[str]:
+        """The context keys, in lower case, that the conditions and the variables of the resources look at."""
+        for condition in self.conditions:
+            yield condition.key
+            yield from condition.also
+        for entry in self.resources or ():
+            if entry.template is not None:
+                yield from (variable.key for variable in entry.template.variables)
+
     def about_action(self, action: str) -> bool:
         """B-01, B-02; ``action`` in lower case."""
         seen = self._actions_seen.get(action)
@@ -134,8 +144,11 @@ class ReadyStatement:
 
 @dataclass(frozen=True)
 class ReadyPolicy:
+    """``reads``: the context keys, in lower case, that any statement's conditions or variables look at."""
+
     policy: Policy
     statements: tuple[ReadyStatement, ...]
+    reads: frozenset[str]
 
 
 def _resource_entries(statement: Statement, policy: Policy) -> tuple[ResourceEntry, ...] | None:
@@ -167,7 +180,8 @@ def ready_policy(policy: Policy, settings: Settings = DEFAULT) -> ReadyPolicy:
     kept: dict[Settings, ReadyPolicy] = policy.__dict__.setdefault("_ready", {})
     found = kept.get(settings)
     if found is None:
-        found = kept[settings] = ReadyPolicy(policy, tuple(_ready_statement(s, policy, settings) for s in policy.statements))
+        statements = tuple(_ready_statement(s, policy, settings) for s in policy.statements)
+        found = kept[settings] = ReadyPolicy(policy, statements, frozenset(key for s in statements for key in s.reads))
     return found
 
 
