@@ -91,7 +91,7 @@ class Person:
 
     @property
     def serial(self) -> str:
-        return f"arn:aws:iam::{J}:mfa/{self.name}"
+        return self.serial_in(J)
 
     def code(self) -> str:
         """A code that wasn't used before: time moves on where it has to."""
@@ -100,11 +100,18 @@ class Person:
         self.step = step
         return pyotp.TOTP(self.seed).generate_otp(step)
 
+    def serial_in(self, account: str) -> str:
+        return f"arn:aws:iam::{account}:mfa/{self.name}"
+
     def enrol(self) -> None:
-        iam = self.sandbox.client("iam")
+        self.enrol_as_administrator(J)
+
+    def enrol_as_administrator(self, account: str) -> None:
+        iam = self.sandbox.client("iam", account=account)
         seed = iam.create_virtual_mfa_device(VirtualMFADeviceName=self.name)["VirtualMFADevice"]["Base32StringSeed"]
         self.seed = seed.decode()
-        iam.enable_mfa_device(UserName=self.name, SerialNumber=self.serial, AuthenticationCode1=self.code(), AuthenticationCode2=self.code())
+        serial = self.serial_in(account)
+        iam.enable_mfa_device(UserName=self.name, SerialNumber=serial, AuthenticationCode1=self.code(), AuthenticationCode2=self.code())
 
     def sign_in(self, address: str = OFFICE, *, code: str | None = None, password: str | None = None) -> tuple[int, dict[str, Any]]:
         body = {"account": J, "user": self.name, "password": password or self.password}

@@ -130,6 +130,8 @@ def test_a_role_from_first_to_last(case: Case) -> None:
             "tag_user", {"UserName": "alice", "Tags": [{"Key": f"k{i}", "Value": ""} for i in range(50)]},
             ("LimitExceeded", 409, "The number of tags has reached the maximum limit."), id="A.4 tags",
         ),
+        pytest.param("create_account_alias", {"AccountAlias": "a\x01b"}, ("ValidationError", 400, None), id="what XML can't hold"),
+        pytest.param("tag_user", {"UserName": "alice", "Tags": [{"Key": "a\x1fb", "Value": ""}]}, ("ValidationError", 400, None), id="tag letters"),
         pytest.param("list_users", {"Marker": "AAAA"}, ("InvalidInput", 400, None), id="marker"),
     ],
 )  # fmt: skip

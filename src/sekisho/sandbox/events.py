@@ -13,6 +13,7 @@ from sekisho.estate import Role
 from sekisho.sandbox.fault import AwsFault, validation
 from sekisho.sandbox.identity import Caller
 from sekisho.sandbox.operation import Need, Operation, Work
+from sekisho.sandbox.origin import Origin
 from sekisho.sandbox.store import Session, Store
 
 Event = dict[str, Any]
@@ -91,16 +92,19 @@ def _call(work: Work, *, invoked_internally: bool) -> Event:
     who = identity(work.store, caller)
     if invoked_internally:
         who["invokedBy"] = INTERNAL
-    return {
+    event = {
         "eventVersion": "1.08",
         "userIdentity": who,
         "eventTime": iso(work.now),
         "eventSource": f"{call.service}.amazonaws.com",
         "eventName": call.operation,
         "awsRegion": "us-east-1" if call.service in _GLOBAL else caller.region,
-        "sourceIPAddress": INTERNAL if invoked_internally else caller.address,
+        "sourceIPAddress": INTERNAL if invoked_internally else caller.origin.address,
         "userAgent": INTERNAL if invoked_internally else caller.user_agent,
     }
+    if caller.origin.vpce and not invoked_internally:
+        event["vpcEndpointId"] = caller.origin.vpce
+    return event
 
 
 def _close(event: Event, work: Work, account: str, request_id: str) -> Event:
@@ -156,18 +160,18 @@ def _record(work: Work, account: str, event: Event) -> Event:
 
 
 def _signin_event(
-    name: str, account: str, now: datetime, address: str, user_agent: str, who: Mapping[str, Any], response: Any, more: Mapping[str, Any]
+    name: str, account: str, now: datetime, origin: Origin, user_agent: str, who: Mapping[str, Any], response: Any, more: Mapping[str, Any]
 ) -> Event:
     return {
         "eventVersion": "1.08", "userIdentity": dict(who), "eventTime": iso(now), "eventSource": "signin.amazonaws.com", "eventName": name,
-        "awsRegion": "us-east-1", "sourceIPAddress": address, "userAgent": user_agent, "requestParameters": None, "responseElements": response,
+        "awsRegion": "us-east-1", "sourceIPAddress": origin.address, "userAgent": user_agent, "requestParameters": None, "responseElements": response,
         "additionalEventData": dict(more), "eventID": str(uuid.uuid4()), "readOnly": False, "eventType": "AwsConsoleSignIn",
         "managementEvent": True, "recipientAccountId": account, "eventCategory": "Management",
     }  # fmt: skip
 
 
 def record_console_login(
-    store: Store, account: str, user: str, now: datetime, address: str, user_agent: str, *, mfa_used: bool, serial: str | None, failure: str | None
+    store: Store, account: str, user: str, now: datetime, origin: Origin, user_agent: str, *, mfa_used: bool, serial: str | None, failure: str | None
 ) -> Event:
     """ConsoleLogin (G-03). ``failure``: AWS's text where it failed; a name that doesn't exist is not written down."""
     found = store.account(account).user(user)
@@ -184,7 +188,7 @@ def record_console_login(
     if mfa_used and serial:
         more["MFAIdentifier"] = serial
     event = _signin_event(
-        "ConsoleLogin", account, now, address, user_agent, who, {"ConsoleLogin": "Failure" if failure else "Success"}, more
+        "ConsoleLogin", account, now, origin, user_agent, who, {"ConsoleLogin": "Failure" if failure else "Success"}, more
     )
     if failure:
         event["errorMessage"] = failure if found is not None else "No username found in supplied account"
@@ -192,23 +196,23 @@ def record_console_login(
     return event
 
 
-def record_check_mfa(store: Store, account: str, user: str, now: datetime, address: str, user_agent: str, *, good: bool) -> Event:
+def record_check_mfa(store: Store, account: str, user: str, now: datetime, origin: Origin, user_agent: str, *, good: bool) -> Event:
     """CheckMfa, which precedes ConsoleLogin where the user has a device (G-03)."""
     found = store.account(account).user(user)
     who = {"type": "IAMUser", "principalId": found.id if found else "", "accountId": account, "accessKeyId": "", "userName": user}
     event = _signin_event(
-        "CheckMfa", account, now, address, user_agent, who, {"CheckMfa": "Success" if good else "Failure"}, {"MfaType": "Virtual MFA"}
+        "CheckMfa", account, now, origin, user_agent, who, {"CheckMfa": "Success" if good else "Failure"}, {"MfaType": "Virtual MFA"}
     )
     store.record(account, event)
     return event
 
 
-def record_switch_role(store: Store, session: Session, role: Role, switched_from: str, now: datetime, address: str, user_agent: str) -> Event:
+def record_switch_role(store: Store, session: Session, role: Role, switched_from: str, now: datetime, origin: Origin, user_agent: str) -> Event:
     """SwitchRole, in the role's account only, with the address that AssumeRole's records hide (G-06)."""
     name = session.principal.rpartition("/")[2]
     who = {"type": "AssumedRole", "principalId": f"{role.id}:{name}", "arn": session.principal, "accountId": session.account}
     more = {"SwitchFrom": switched_from, "RedirectTo": "https://console.aws.amazon.com/console/home"}
-    event = _signin_event("SwitchRole", session.account, now, address, user_agent, who, {"SwitchRole": "Success"}, more)
+    event = _signin_event("SwitchRole", session.account, now, origin, user_agent, who, {"SwitchRole": "Success"}, more)
     store.record(session.account, event)
     return event
 

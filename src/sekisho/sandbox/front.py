@@ -14,7 +14,7 @@ from sekisho.sandbox import bridge, events, iam, needs, sts
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.identity import Caller, authenticated, authorise, secret_of
 from sekisho.sandbox.operation import Need, Operation, Work
-from sekisho.sandbox.origin import origin_of
+from sekisho.sandbox.origin import parted
 from sekisho.sandbox.protocol import Answer, Call, read_call, write_fault, write_result
 from sekisho.sandbox.signature import Arrived, check_signature, is_signed
 from sekisho.sandbox.store import Store
@@ -39,18 +39,18 @@ class EmbeddedAws:
         request_id = str(uuid.uuid4())
         protocol, service = _guess(arrived), ""
         try:
-            origin = origin_of(arrived.path)
+            origin, path, _ = parted(arrived.path)
             if not is_signed(arrived):
                 raise AwsFault("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
             store = self.store
             signed = check_signature(arrived, lambda key, token: secret_of(store, key, token), store.clock.machine_now())
             service = signed.service
             caller = authenticated(
-                store, signed.access_key_id, signed.token, origin.address, arrived.header("user-agent") or "", signed.region
+                store, signed.access_key_id, signed.token, origin, arrived.header("user-agent") or "", signed.region
             )
-            call = read_call(arrived, signed.service, origin.path)
+            call = read_call(arrived, signed.service, path)
             protocol = call.protocol
-            return self._carry_out(arrived, caller, call, origin.path, request_id)
+            return self._carry_out(arrived, caller, call, path, request_id)
         except AwsFault as fault:
             return write_fault(fault, protocol, request_id, _NAMESPACE.get(service, ""))
         finally:

@@ -11,6 +11,7 @@ from sekisho.decision import CredentialKind, Decision, Request, request_context
 from sekisho.decision.request import tag_context
 from sekisho.policy import Policy, PolicyKind
 from sekisho.sandbox.fault import AwsFault, access_denied
+from sekisho.sandbox.origin import Origin
 from sekisho.sandbox.store import AccessKey, Session, Store
 
 _BEHIND_A_SESSION = (CredentialKind.ROLE_SESSION, CredentialKind.FEDERATED)
@@ -19,13 +20,13 @@ _BEHIND_A_SESSION = (CredentialKind.ROLE_SESSION, CredentialKind.FEDERATED)
 
 @dataclass(frozen=True)
 class Caller:
-    """An authenticated caller. ``session`` is None for a long-term key. ``address`` is where the call comes from."""
+    """An authenticated caller. ``session`` is None for a long-term key. ``origin`` is where the call comes from."""
 
     kind: CredentialKind
     principal: str
     account: str
     access_key_id: str
-    address: str
+    origin: Origin
     user_agent: str
     region: str
     session: Session | None = None
@@ -49,7 +50,7 @@ class Caller:
         found: dict[str, Any] = dict(
             request_context(
                 self.kind,
-                source_ip=self.address,
+                **self.origin.keys(),
                 mfa=mfa_at is not None,
                 mfa_age_s=None if mfa_at is None else int(now.timestamp() - mfa_at),
                 issued=None if session is None else datetime.fromtimestamp(session.issued, UTC),
@@ -71,22 +72,22 @@ class Caller:
         )  # fmt: skip
 
 
-def authenticated(store: Store, access_key_id: str, token: str | None, address: str, user_agent: str, region: str) -> Caller:
+def authenticated(store: Store, access_key_id: str, token: str | None, origin: Origin, user_agent: str, region: str) -> Caller:
     """The caller behind a key id and token whose signature holds. Raises AwsFault for keys and sessions that are no longer good."""
     if token is not None:
-        return _of_session(store, access_key_id, token, address, user_agent, region)
+        return _of_session(store, access_key_id, token, origin, user_agent, region)
     key = store.keys.get(access_key_id)
     if key is None or key.status != "Active":
         raise _invalid_token()
     if not key.user:
-        return Caller(CredentialKind.ROOT, f"arn:aws:iam::{key.account}:root", key.account, key.id, address, user_agent, region)
+        return Caller(CredentialKind.ROOT, f"arn:aws:iam::{key.account}:root", key.account, key.id, origin, user_agent, region)
     user = store.account(key.account).user(key.user)
     if user is None:
         raise _invalid_token()
-    return Caller(CredentialKind.KEY, user.arn, key.account, key.id, address, user_agent, region, user=user.name)
+    return Caller(CredentialKind.KEY, user.arn, key.account, key.id, origin, user_agent, region, user=user.name)
 
 
-def _of_session(store: Store, access_key_id: str, token: str, address: str, user_agent: str, region: str) -> Caller:
+def _of_session(store: Store, access_key_id: str, token: str, origin: Origin, user_agent: str, region: str) -> Caller:
     session = store.sessions.get(token)
     if session is None or session.access_key_id != access_key_id or session.revoked:
         raise _invalid_token()
@@ -99,7 +100,7 @@ def _of_session(store: Store, access_key_id: str, token: str, address: str, user
         raise _invalid_token()
     user = "" if ":role/" in session.entity else name
     return Caller(
-        CredentialKind(session.kind), session.principal, session.account, access_key_id, address, user_agent, region, session, user
+        CredentialKind(session.kind), session.principal, session.account, access_key_id, origin, user_agent, region, session, user
     )
 
 

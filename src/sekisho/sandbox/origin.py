@@ -1,41 +1,92 @@
-"""Where a client says that it comes from: ``/from/<address>`` in front of the path; without it, ``DEFAULT_ADDRESS``."""
+"""Where a client says that it comes from: ``/from/<address>`` or ``/via/<VPC endpoint>`` in front of the path.
+
+A public client is told by its address alone; one behind a VPC endpoint by the endpoint, its VPC and a private address, and has no
+``aws:SourceIp`` then (E-02): ``/via/vpce-0a1b,vpc-0c2d,10.0.0.5/``. Without the VPC or the address, ones that follow from the endpoint's id.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from typing import NamedTuple
+import re
+from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
 from urllib.parse import unquote
 
 from sekisho.policy.operators import Unreadable, address
 from sekisho.sandbox.fault import AwsFault
 
-DEFAULT_ADDRESS = "127.0.0.1"
-"""A client that doesn't say where it comes from is on this machine: no network of an environment holds it."""
+
+class NetworkKeys(TypedDict, total=False):
+    """The network part of a request's context, as ``request_context`` takes it."""
+
+    source_ip: str
+    source_vpc: str
+    source_vpce: str
+    vpc_source_ip: str
 
 
-class Origin(NamedTuple):
-    """The address of the client (as AWS would see it) and the path without the prefix, as the client spelled it."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """``address`` as AWS would see it: a public one, or behind ``vpce`` the private one."""
 
     address: str
+    vpce: str = ""
+    vpc: str = ""
+
+    def keys(self) -> NetworkKeys:
+        """A public address, or the three keys of a VPC endpoint; never both (E-02)."""
+        if not self.vpce:
+            return {"source_ip": self.address}
+        return {"source_vpc": self.vpc, "source_vpce": self.vpce, "vpc_source_ip": self.address}
+
+
+THIS_MACHINE = Origin("127.0.0.1")
+"""A client that doesn't say where it comes from: no network of an environment holds it."""
+
+
+class Parted(NamedTuple):
+    """Where the client comes from, and the path without that prefix, as the client spelled it."""
+
+    origin: Origin
     path: str
     prefix: str = ""
 
 
-def origin_of(path: str) -> Origin:
-    """Split ``/from/203.0.113.10/…``. IPv6 with or without brackets, percent-encoded or not.
+def parted(path: str) -> Parted:
+    """Split ``/from/203.0.113.10/…`` or ``/via/vpce-…/…``. IPv6 with or without brackets, percent-encoded or not.
 
-    Raises AwsFault for a prefix whose address is none: nothing is decided on a guess.
+    Raises AwsFault for a prefix that names no address or endpoint: nothing is decided on a guess.
 
-    >>> origin_of("/from/203.0.113.10/")
-    Origin(address='203.0.113.10', path='/', prefix='/from/203.0.113.10')
+    >>> parted("/from/203.0.113.10/").origin
+    Origin(address='203.0.113.10', vpce='', vpc='')
     """
-    if not path.startswith("/from/"):
-        return Origin(DEFAULT_ADDRESS, path)
-    raw, slash, rest = path[len("/from/") :].partition("/")
-    text = unquote(raw).strip("[]")
+    for kind, read in (("/from/", _public), ("/via/", _endpoint)):
+        if path.startswith(kind):
+            raw, slash, rest = path[len(kind) :].partition("/")
+            return Parted(read(unquote(raw)), slash + rest or "/", kind + raw)
+    return Parted(THIS_MACHINE, path)
+
+
+def _public(text: str) -> Origin:
+    return Origin(_address(text, "use /from/<IPv4 or IPv6 address>"))
+
+
+_VPCE = re.compile(r"vpce-[a-z0-9-]{1,40}")
+_VPC = re.compile(r"vpc-[a-z0-9-]{1,40}")
+
+
+def _endpoint(text: str) -> Origin:
+    vpce, vpc, private, *more = (*text.split(","), "", "")[: max(3, text.count(",") + 1)]
+    vpc = vpc or vpce.replace("vpce-", "vpc-", 1)
+    if more or not _VPCE.fullmatch(vpce) or not _VPC.fullmatch(vpc):
+        raise AwsFault("InvalidEndpoint", f"{text[:60]!r} is no VPC endpoint: use /via/vpce-…[,vpc-…[,private address]]", 400)
+    return Origin(_address(private or "10.0.0.10", "use /via/vpce-…,vpc-…,<private address>"), vpce, vpc)
+
+
+def _address(text: str, remedy: str) -> str:
+    text = text.strip("[]")
     try:
         address(text)
-        shown = str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_address(text))
     except (Unreadable, ValueError):
-        raise AwsFault("InvalidEndpoint", f"{text[:60]!r} is no IP address: use /from/<IPv4 or IPv6 address>", 400) from None
-    return Origin(shown, slash + rest or "/", f"/from/{raw}")
+        raise AwsFault("InvalidEndpoint", f"{text[:60]!r} is no IP address: {remedy}", 400) from None

@@ -15,7 +15,7 @@ from sekisho.errors import OutsideError
 from sekisho.sandbox import signin
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.front import EmbeddedAws
-from sekisho.sandbox.origin import origin_of
+from sekisho.sandbox.origin import Origin, parted
 from sekisho.sandbox.protocol import Answer
 from sekisho.sandbox.signature import Arrived
 from sekisho.sandbox.store import Session
@@ -50,11 +50,11 @@ class SandboxApp:
     def answer(self, arrived: Arrived) -> Answer:
         if "/signin/" in arrived.path:
             try:
-                origin = origin_of(arrived.path)
+                origin, path, _ = parted(arrived.path)
             except AwsFault as fault:
                 return _json(fault.status, {"message": fault.message})
-            if origin.path.startswith("/signin/"):
-                return _signin(self.aws, arrived, origin.address, origin.path.removeprefix("/signin/"))
+            if path.startswith("/signin/"):
+                return _signin(self.aws, arrived, origin, path.removeprefix("/signin/"))
         return self.aws.answer(arrived)
 
 
@@ -89,7 +89,7 @@ def _json(status: int, value: Any) -> Answer:
     return Answer(status, json.dumps(value).encode(), (("content-type", "application/json"), ("cache-control", "no-store")))
 
 
-def _signin(aws: EmbeddedAws, arrived: Arrived, address: str, step: str) -> Answer:
+def _signin(aws: EmbeddedAws, arrived: Arrived, origin: Origin, step: str) -> Answer:
     """``login``, ``change-password`` and ``switch-role``; the last two with the session token as a bearer token."""
     if arrived.method != "POST":
         return _json(405, {"message": "POST a JSON object."})
@@ -102,7 +102,7 @@ def _signin(aws: EmbeddedAws, arrived: Arrived, address: str, step: str) -> Answ
             raise ValueError
     except (ValueError, RecursionError):
         return _json(400, {"message": "The body is no JSON object of strings."})
-    client = signin.Client(address, arrived.header("user-agent") or "")
+    client = signin.Client(origin, arrived.header("user-agent") or "")
     try:
         if step == "login":
             return _login(aws, client, given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sekisho.decision import CredentialKind
+from sekisho.decision import CredentialKind, request_context
 from sekisho.decision.sign_in import sign_in_allowed
 from sekisho.estate import User
 from sekisho.sandbox import events, sts
@@ -15,6 +15,7 @@ from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.front import OPERATIONS, EmbeddedAws
 from sekisho.sandbox.identity import Caller, authenticated
 from sekisho.sandbox.operation import Work
+from sekisho.sandbox.origin import Origin
 from sekisho.sandbox.protocol import Call, service_model
 from sekisho.sandbox.store import Session
 
@@ -34,7 +35,7 @@ _FAILED = "Failed authentication"
 class Client:
     """Where somebody signs in from, and with what program."""
 
-    address: str
+    origin: Origin
     user_agent: str
     region: str = "us-east-1"
 
@@ -74,13 +75,14 @@ def sign_in(aws: EmbeddedAws, client: Client, account_name: str, user_name: str,
 
     def refuse(reason: str, message: str, *, mfa: bool = False) -> SignInRefused:
         event = events.record_console_login(
-            store, account.id, user_name, now, client.address, client.user_agent, mfa_used=mfa, serial=None, failure=_FAILED
+            store, account.id, user_name, now, client.origin, client.user_agent, mfa_used=mfa, serial=None, failure=_FAILED
         )
         store.commit()
         return SignInRefused(reason, message, event["eventID"])
 
     arn = user.arn if user is not None else f"arn:aws:iam::{account.id}:user/{user_name}"
-    if not sign_in_allowed(account.sign_in, {"aws:SourceIp": client.address, "aws:RequestedRegion": client.region, "signin:PrincipalArn": arn}):
+    context = request_context(CredentialKind.CONSOLE, **client.origin.keys(), region=client.region)
+    if not sign_in_allowed(account.sign_in, {**context, "signin:PrincipalArn": arn}):
         raise refuse("not_from_here", "Your administrator doesn't allow a sign-in from this network.")
     if locked:
         raise refuse("locked", INCORRECT)
@@ -97,7 +99,7 @@ def sign_in(aws: EmbeddedAws, client: Client, account_name: str, user_name: str,
         if not code:
             raise SignInRefused("mfa_required", "Enter the code of your MFA device.")
         device = next((d for d in devices if use_code(store, d, code, now)), None)
-        events.record_check_mfa(store, account.id, user_name, now, client.address, client.user_agent, good=device is not None)
+        events.record_check_mfa(store, account.id, user_name, now, client.origin, client.user_agent, good=device is not None)
         if device is None:
             raise refuse("incorrect", "Your MFA code is wrong, or was used before. Wait for the next one.", mfa=True)
     login.failures = 0
@@ -109,7 +111,7 @@ def sign_in(aws: EmbeddedAws, client: Client, account_name: str, user_name: str,
     )  # fmt: skip
     store.put(session)
     event = events.record_console_login(
-        store, account.id, user_name, now, client.address, client.user_agent, mfa_used=device is not None,
+        store, account.id, user_name, now, client.origin, client.user_agent, mfa_used=device is not None,
         serial=device.id if device is not None else None, failure=None,
     )  # fmt: skip
     store.commit()
@@ -118,7 +120,7 @@ def sign_in(aws: EmbeddedAws, client: Client, account_name: str, user_name: str,
 
 def caller_of(aws: EmbeddedAws, client: Client, session: Session) -> Caller:
     """Who a console session calls as. Raises AwsFault where the session is over."""
-    return authenticated(aws.store, session.access_key_id, session.id, client.address, client.user_agent, client.region)
+    return authenticated(aws.store, session.access_key_id, session.id, client.origin, client.user_agent, client.region)
 
 
 def work_of(aws: EmbeddedAws, client: Client, session: Session, service: str, operation: str, params: dict[str, Any]) -> Work:
@@ -196,7 +198,7 @@ def switch_role(aws: EmbeddedAws, client: Client, session: Session, account_name
     switched = sts.assumed_role_session(work, role, user_name, int(min(role.max_session_s, left)), console=True)
     result = {"Credentials": sts.credentials_of(switched), "AssumedRoleUser": sts.assumed_role_user(role, switched)}
     events.record_success(work, result, request_id, internally=True)
-    switch_event = events.record_switch_role(store, switched, role, session.principal, work.now, client.address, client.user_agent)
+    switch_event = events.record_switch_role(store, switched, role, session.principal, work.now, client.origin, client.user_agent)
     store.commit()
     return Switched(switched, arn, switch_event["eventID"])
 
