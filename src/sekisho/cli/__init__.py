@@ -18,6 +18,10 @@ COMMANDS = {
     "decide": ("decide", "Decide a batch of requests, JSON lines in and out."),
     "sandbox": ("sandbox", "Serve an AWS on this machine that really enforces IAM."),
     "trail": ("trail", "Read CloudTrail, ask it, and decide it again against another estate."),
+    "collect": ("collect", "Read accounts through AWS's API into an estate folder."),
+    "plan": ("plan", "Compare what exists with what a sekisho.yaml wants."),
+    "apply": ("apply", "Make what a sekisho.yaml wants, or carry out a saved plan."),
+    "destroy": ("destroy", "Take away what a sekisho.yaml has made."),
 }
 """Command → (module in this folder, which has the click command as ``command``; one line of help)."""
 

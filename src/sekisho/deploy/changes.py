@@ -115,6 +115,17 @@ def changes(
     return tuple(change for _, change in found)
 
 
+def leaving(existing: Estate, wanted: Estate) -> dict[str, tuple[str, ...]]:
+    """Account → names of the users that are ours and no longer wanted."""
+    found: dict[str, tuple[str, ...]] = {}
+    for want in wanted.accounts:
+        have = existing.account(want.id)
+        if have is not None:
+            names = tuple(u.name for u in have.users if want.user(u.name) is None and _Account(have, want).our_user(u))
+            found |= {want.id: names} if names else {}
+    return found
+
+
 def foreign(existing: Estate, wanted: Estate) -> tuple[Foreign, ...]:
     """What stands on principals of ours and isn't of the file: kept and shown."""
     found: list[Foreign] = []

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from sekisho.deploy.calls import AwsError, Clients, carried_out
 from sekisho.errors import OutsideError, SekishoError
-from sekisho.estate import Account, Estate, SignInStatement, account_from_json, load_estate, write_estate
+from sekisho.estate import Account, Estate, MfaDevice, SignInStatement, User, account_from_json, load_estate, write_estate
 
 AT_ONCE = 8
 """Accounts read side by side."""
@@ -22,9 +23,14 @@ UNFINISHED = ".collect.json"
 Told = Callable[[str], None]
 
 
-def collect(clients: Clients, accounts: Sequence[str], *, names: Mapping[str, str] | None = None, told: Told = lambda _: None) -> Estate:
-    """The estate of these accounts. ``told`` gets a line per account. Raises AwsError where an account can't be reached at all."""
-    return Estate.of(account for account in _read_all(clients, accounts, names or {}, told))
+def collect(
+    clients: Clients, accounts: Sequence[str], *, names: Mapping[str, str] | None = None, told: Told = lambda _: None, brief: bool = False
+) -> Estate:
+    """The estate of these accounts. ``told`` gets a line per account. Raises AwsError where an account can't be reached at all.
+
+    ``brief``: without MFA devices, summary and organisation, which nothing that we change can be seen in.
+    """
+    return Estate.of(account for account in _read_all(clients, accounts, names or {}, told, brief=brief))
 
 
 def collect_into(
@@ -67,16 +73,18 @@ def _write_note(note: Path, accounts: Sequence[str], done: Sequence[str]) -> Non
     os.replace(part, note)
 
 
-def _read_all(clients: Clients, accounts: Sequence[str], names: Mapping[str, str], told: Told) -> Iterator[Account]:
+def _read_all(
+    clients: Clients, accounts: Sequence[str], names: Mapping[str, str], told: Told, *, brief: bool = False
+) -> Iterator[Account]:
     """Accounts as they come in; the first that fails is raised once the others are through."""
-    failed: AwsError | OutsideError | None = None
-    organization = Organization(clients)
+    failed: SekishoError | None = None
+    organization = None if brief else Organization(clients)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        running = {pool.submit(read_account, clients, a, names.get(a, ""), organization): a for a in accounts}
+        running = {pool.submit(read_account, clients, a, names.get(a, ""), organization, brief=brief): a for a in accounts}
         for future in as_completed(running):
             try:
                 account = future.result()
-            except OutsideError as error:
+            except SekishoError as error:
                 told(f"{running[future]}: {error.message}")
                 failed = failed or error
                 continue
@@ -87,7 +95,9 @@ def _read_all(clients: Clients, accounts: Sequence[str], names: Mapping[str, str
         raise failed
 
 
-def read_account(clients: Clients, account: str, name: str = "", organization: Organization | None = None) -> Account:
+def read_account(
+    clients: Clients, account: str, name: str = "", organization: Organization | None = None, *, brief: bool = False
+) -> Account:
     """One account. Each part that AWS refuses to show is listed in ``unread``. Raises AwsError where no credentials lead there."""
     iam = clients.client(account, "iam")
     unread: list[tuple[str, str]] = []
@@ -108,8 +118,9 @@ def read_account(clients: Clients, account: str, name: str = "", organization: O
     body = merged(pages)
     roles = part("session_lengths", "iam:ListRoles", lambda: _pages(iam, "list_roles", "Roles"), []) if body["RoleDetailList"] else []
     more["roles"] = {r["RoleName"]: {"max_session_s": r["MaxSessionDuration"]} for r in roles if r.get("MaxSessionDuration", 3600) != 3600}
-    body["SummaryMap"] = part("summary", "iam:GetAccountSummary", lambda: iam.get_account_summary()["SummaryMap"], {})
-    if body["UserDetailList"]:
+    if not brief:
+        body["SummaryMap"] = part("summary", "iam:GetAccountSummary", lambda: iam.get_account_summary()["SummaryMap"], {})
+    if body["UserDetailList"] and not brief:
         more["users"] = _devices(iam, part, body["UserDetailList"], body["SummaryMap"].get("MFADevicesInUse"))
     aliases = part("alias", "iam:ListAccountAliases", lambda: _pages(iam, "list_account_aliases", "AccountAliases"), [])
     more["alias"] = aliases[0] if aliases else None
@@ -121,6 +132,34 @@ def read_account(clients: Clients, account: str, name: str = "", organization: O
         more |= organization.of(account, unread)
     body["Sekisho"] = {k: v for k, v in more.items() if v is not None} | {"unread": [list(u) for u in unread]}
     return account_from_json(body, account_id=account)
+
+
+def with_credentials(clients: Clients, existing: Estate, wanted: Estate) -> Estate:
+    """The estate with the passwords and keys of those users of ours that go: what has to be removed before them."""
+    from sekisho.deploy.changes import leaving
+
+    for account_id, names in leaving(existing, wanted).items():
+        iam = clients.client(account_id, "iam")
+        account = existing.account(account_id)
+        if account is not None:
+            users = [_with_credentials(iam, account_id, u) if u.name in names else u for u in account.users]
+            existing = existing.with_account(replace(account, users=tuple(users)))
+    return existing
+
+
+def _with_credentials(iam: Any, account: str, user: User) -> User:
+    name = user.name
+    keys = carried_out(account, "iam:ListAccessKeys", lambda: _pages_with(iam, "list_access_keys", "AccessKeyMetadata", UserName=name))
+    devices = carried_out(account, "iam:ListMFADevices", lambda: _pages_with(iam, "list_mfa_devices", "MFADevices", UserName=name))
+    try:
+        carried_out(account, "iam:GetLoginProfile", lambda: iam.get_login_profile(UserName=name))
+        has_password = True
+    except AwsError as error:
+        if error.code != "NoSuchEntity":
+            raise
+        has_password = False
+    held = tuple(MfaDevice(d["SerialNumber"], kind_of(d["SerialNumber"]), _plain(d.get("EnableDate"))) for d in devices)
+    return replace(user, access_keys=tuple(k["AccessKeyId"] for k in keys), mfa_devices=held, has_password=has_password)
 
 
 _FATAL = frozenset((

@@ -5,43 +5,64 @@ Told by the statements' spelling, always on the side of caution: what isn't seen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sekisho.policy import Policy
 
 
 def direction(old: Policy, new: Policy) -> tuple[bool, bool]:
-    """Whether a document in place of another may allow more, and whether it may allow less: told by its statements, on the side of caution.
+    """Whether a document in place of another may allow more, and whether it may allow less.
 
-    Statements that differ in one list are compared by that list (more roles in an Allow: wider; more networks in a Deny outside them: wider);
-    all else counts as one statement gone and another come.
+    Statements of one form are compared list by list (more roles in an Allow: wider; more networks in a Deny outside them: wider);
+    all else counts as one statement gone and another come. Principals that leave a Deny and that no Allow names any more open nothing.
     """
-    before = list(old.normalised()["Statement"])
-    after = list(new.normalised()["Statement"])
-    common = [s for s in before if s in after]
-    before = [s for s in before if s not in common]
-    after = [s for s in after if s not in common]
+    before, after = _apart_from_each_other(old, new)
+    named = {p for s in new.normalised()["Statement"] if s["Effect"] == "Allow" for p in _principals(s)}
     wider = narrower = False
     for statement in before:
-        twin = next((s for s in after if _one_list_apart(statement, s) is not None), None)
+        twin = _twin(statement, after)
         if twin is None:
             wider, narrower = wider or statement["Effect"] == "Deny", narrower or statement["Effect"] == "Allow"
             continue
         after.remove(twin)
-        grows, shrinks = _one_list_apart(statement, twin) or (True, True)
-        if statement["Effect"] == "Deny":
-            grows, shrinks = shrinks, grows
-        wider, narrower = wider or grows, narrower or shrinks
+        for pointer, grows, shrinks in _apart(statement, twin) or ():
+            if statement["Effect"] == "Deny":
+                if pointer.startswith("/Principal/") and shrinks and _all_gone(set(_principals(statement)) - set(_principals(twin)), named):
+                    shrinks = False
+                grows, shrinks = shrinks, grows
+            wider, narrower = wider or grows, narrower or shrinks
     for statement in after:
         wider, narrower = wider or statement["Effect"] == "Allow", narrower or statement["Effect"] == "Deny"
     return wider, narrower
 
 
+def _apart_from_each_other(old: Policy, new: Policy) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The statements of each that the other doesn't have."""
+    before, after = list(old.normalised()["Statement"]), list(new.normalised()["Statement"])
+    return [s for s in before if s not in after], [s for s in after if s not in before]
+
+
+def _principals(statement: Mapping[str, Any]) -> list[str]:
+    return [p for _, listed in _lists(statement.get("Principal", {}), "") for p in listed]
+
+
+def _all_gone(left: set[str], named: set[str]) -> bool:
+    """Whether none of the users that left is still allowed, by name or as one of an account or of all."""
+    wide = {n for n in named if ":user/" not in n and ":role/" not in n}
+    return not wide and all(":user/" in p and p not in named for p in left)
+
+
+def _twin(statement: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The statement of the same form that differs in the fewest lists."""
+    twins = [(len(apart), i) for i, s in enumerate(others) if (apart := _apart(statement, s)) is not None]
+    return others[min(twins)[1]] if twins else None
+
+
 def common(old: Policy, new: Policy) -> Policy | None:
     """A document that allows no more than either and all that both allow, as far as statements tell; None where it can't be said.
 
-    The Allows that both have, those that differ in one list cut to what the lists share, and the Denies of both.
+    The Allows that both have, those of one form cut to what their lists share, and the Denies of both.
     """
     before, after = list(old.normalised()["Statement"]), list(new.normalised()["Statement"])
     kept: list[Mapping[str, Any]] = [s for s in before if s["Effect"] == "Deny"]
@@ -52,7 +73,7 @@ def common(old: Policy, new: Policy) -> Policy | None:
             allows.remove(statement)
             kept.append(statement)
             continue
-        twin = next((s for s in allows if _one_list_apart(statement, s) is not None), None)
+        twin = _twin(statement, allows)
         shared = None if twin is None else _shared(statement, twin)
         if twin is None or shared is None:
             return None
@@ -70,7 +91,7 @@ def common(old: Policy, new: Policy) -> Policy | None:
 
 
 def _shared(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Two statements that differ in one list, with what the lists share; None where that is nothing, or the list says what is left out."""
+    """Two statements of one form with what their lists share; None where that is nothing, or a list says what is left out."""
 
     def both(a: Any, b: Any) -> Any:
         if isinstance(a, Mapping):
@@ -85,23 +106,29 @@ def _shared(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, An
     return result
 
 
-def _one_list_apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[bool, bool] | None:
-    """Whether the statement applies to more, and to less, where the two differ in one list alone; None where they differ otherwise."""
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, bool, bool]] | None:
+    """The lists in which two statements of one form differ: where, and whether the other applies to more, to less. None: another form."""
     lists_one, lists_other = dict(_lists(one, "")), dict(_lists(other, ""))
     if lists_one.keys() != lists_other.keys() or one["Effect"] != other["Effect"]:
         return None
-    apart = [k for k in lists_one if lists_one[k] != lists_other[k]]
-    if len(apart) != 1:
-        return None
-    now, then = set(lists_one[apart[0]]), set(lists_other[apart[0]])
-    grows, shrinks = bool(then - now), bool(now - then)
-    negated = any(f"/{n}" in apart[0] for n in ("NotAction", "NotResource")) or "/Condition/Not" in apart[0] or "Not" in apart[0].split("/")[2:3]
-    if apart[0].startswith("/Condition/") and not negated:
-        operator = apart[0].split("/")[2]
-        negated = "Not" in operator
-        if "ForAllValues" in operator or "Null" in operator or "Numeric" in operator or "Date" in operator:
-            return True, True
-    return (shrinks, grows) if negated else (grows, shrinks)
+    found = []
+    for pointer, listed in lists_one.items():
+        now, then = set(listed), set(lists_other[pointer])
+        if now != then:
+            element, _, rest = pointer.lstrip("/").partition("/")
+            grows, shrinks = bool(then - now), bool(now - then)
+            if element == "Condition" and not _by_list(rest):
+                grows = shrinks = True
+            elif element.startswith("Not") or (element == "Condition" and "Not" in rest.partition("/")[0]):
+                grows, shrinks = shrinks, grows
+            found.append((pointer, grows, shrinks))
+    return found
+
+
+def _by_list(condition: str) -> bool:
+    """Whether more values make more (or, negated, fewer) requests fit: not so for bounds, Null, and ForAllValues."""
+    operator = condition.partition("/")[0]
+    return not any(word in operator for word in ("ForAllValues", "Null", "Numeric", "Date", "Bool"))
 
 
 def _lists(value: Any, pointer: str) -> Iterator[tuple[str, tuple[str, ...]]]:
