@@ -368,5 +368,7 @@ class EnvironmentFile(Model):
     """The jump account's groups, by name, with their users."""
     accounts: dict[Label, TargetAccount] = {}
     """The accounts that people switch into, by a name of your own."""
+    exclusive: bool = False
+    """Whether `plan` takes what others attached off the principals of this file; otherwise it is shown and kept."""
     vantage_points: dict[Label, IpAddress] = {}
     """Where ``sekisho try`` walks from: a name and an address each."""
