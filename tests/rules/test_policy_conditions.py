@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from sekisho import Layers, Policy, Request, decide
+
 SCENARIOS = Path(__file__).parents[1] / "scenarios" / "conditions"
 
 
@@ -45,6 +47,18 @@ def test_rules(case: dict[str, Any], answers: dict[str, Any]) -> None:
     assert answer["matches"] is case["matches"]
     if case["matches"] is None:
         assert answer["unknown"], "an answer that can't be known says why"
+
+
+@pytest.mark.parametrize("operator", ["IpAddress", "NotIpAddress", "ForAnyValue:IpAddress", "ForAllValues:NotIpAddress"])
+def test_what_can_not_be_known_never_allows(operator: str) -> None:
+    """D-06, C-34: neither as an Allow nor as a Deny, and the decision says what it doesn't know."""
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    condition = {operator: {"aws:SourceIp": "::ffff:203.0.113.0/120"}}
+    request = Request("arn:aws:iam::111111111111:user/alice", "s3:GetObject", "arn:aws:s3:::b/k", {"aws:SourceIp": "203.0.113.5"})
+    for statements in ([{**everything, "Condition": condition}], [everything, {**everything, "Effect": "Deny", "Condition": condition}]):
+        decision = decide(request, Layers(identity=(Policy.parse({"Version": "2012-10-17", "Statement": statements}),)))
+        assert not decision.allowed
+        assert any("::ffff:203.0.113.0/120" in why for why in decision.unknown_because)
 
 
 def test_ids_are_unique() -> None:
