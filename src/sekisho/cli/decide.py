@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import json
 import math
@@ -79,6 +80,7 @@ def _split(file: IO[bytes]) -> Iterator[bytes]:
         rest = line
         while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
             rest = file.readline(MAX_LINE + 1)
+        line = line.removeprefix(codecs.BOM_UTF8)
         if line.strip():
             yield line
 
@@ -92,7 +94,7 @@ def _answer(line: bytes, policies: _Policies) -> dict[str, Any]:
     try:
         if len(line) > MAX_LINE:
             raise InputError(f"the line is longer than {MAX_LINE:,} bytes")
-        text = decoded(line.removeprefix(b"\xef\xbb\xbf"))
+        text = decoded(line)
         case = parsed(text, Positions(text))
         if not isinstance(case, dict):
             raise InputError("a case is a JSON object", expected='{"id": …, "request": {…}, "policies": {…}}')
@@ -210,7 +212,7 @@ def _request(value: Mapping[str, Any], of_estate: bool) -> Request:
         raise InputError(f"request.resource_account is {account!r}", expected="twelve digits")
     kinds = {kind.value: kind for kind in CredentialKind}
     credentials = value.get("credentials")
-    if credentials is not None and credentials not in kinds:
+    if credentials is not None and (not isinstance(credentials, str) or credentials not in kinds):
         raise InputError(f"request.credentials is {credentials!r}", expected=f"one of {', '.join(kinds)}")
     request = Request(
         principal, action, resource if resource is not None else "*", _mapping(value, "context"), resource_account=account,
