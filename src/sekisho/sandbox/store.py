@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from sekisho.sandbox.clock import Clock
 from sekisho.sandbox.credentials import new_id, new_secret_key
 
 _VERSION = 1
+_PARTS = ("users", "groups", "roles", "policies")
+"""What is kept entity by entity: a change to one of ten thousand users writes that one."""
 
 
 @dataclass
@@ -167,10 +169,24 @@ class Store:
     # Changes --------------------------------------------------------------------------------------------------------
 
     def save(self, account: Account) -> None:
-        """Replace an account; decisions from now on see it."""
+        """Replace an account; decisions from now on see it. Of its users, groups, roles and policies only the changed ones are written."""
+        before = self.accounts.get(account.id, Account(account.id))
         self.accounts[account.id] = account
         self._authorizer = None
-        self._write("INSERT OR REPLACE INTO thing VALUES ('account', ?, ?)", account.id, lambda: json.dumps(account_to_json(account)))
+        if self._database is None:
+            return
+        nothing: dict[str, Any] = dict.fromkeys(_PARTS, ())
+        frame = replace(account, **nothing)
+        self._write("INSERT OR REPLACE INTO thing VALUES ('account', ?, ?)", account.id, lambda: json.dumps(account_to_json(frame)))
+        for part in _PARTS:
+            was, now = ({e.arn: e for e in getattr(a, part)} for a in (before, account))
+            for arn in was.keys() - now.keys():
+                self._pending.append((f"DELETE FROM thing WHERE kind = '{part}' AND id = ?", (arn,)))
+            for arn, entity in now.items():
+                if was.get(arn) is not entity:
+                    only: dict[str, Any] = {part: (entity,)}
+                    alone = Account(account.id, unread=account.unread, **only)
+                    self._write(f"INSERT OR REPLACE INTO thing VALUES ('{part}', ?, ?)", arn, lambda a=alone: json.dumps(account_to_json(a)))
 
     def put(self, thing: Thing) -> None:
         kind = _NAME_OF[type(thing)]
@@ -222,16 +238,34 @@ class Store:
 
     def _load(self) -> None:
         assert self._database is not None
-        for kind, key, body in self._database.execute("SELECT kind, id, body FROM thing"):
+        accounts: dict[str, list[dict[str, Any]]] = {}
+        for kind, key, body in self._database.execute("SELECT kind, id, body FROM thing ORDER BY rowid"):
             value = json.loads(body)
             if kind == "account":
-                self.accounts[key] = account_from_json(value, account_id=key)
+                accounts.setdefault(key, []).insert(0, value)
+            elif kind in _PARTS:
+                accounts.setdefault(key.split(":")[4], []).append(value)
             elif kind == "clock":
                 self.clock.ahead_s = value
             else:
                 self._tables[kind][key] = _KINDS[kind](**value)
+        for account_id, pieces in accounts.items():
+            self.accounts[account_id] = account_from_json(_joined(pieces), account_id=account_id)
         for account, body in self._database.execute("SELECT account, body FROM event ORDER BY number"):
             self.events.setdefault(account, []).append(json.loads(body))
+
+
+def _joined(pieces: list[dict[str, Any]]) -> dict[str, Any]:
+    """An account's JSON from the account alone and, each by itself, all that is in it."""
+    body = {**pieces[0], "Sekisho": dict(pieces[0].get("Sekisho", {}))}
+    for piece in pieces[1:]:
+        for key, value in piece.items():
+            if key == "Sekisho":
+                for more in ("users", "roles"):
+                    body[key][more] = {**body[key].get(more, {}), **value.get(more, {})}
+            else:
+                body[key] = [*body.get(key, ()), *value]
+    return body
 
 
 def _open(folder: Path) -> sqlite3.Connection:
