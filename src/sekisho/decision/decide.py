@@ -110,7 +110,9 @@ class Question:
         self.may_be_unknown = bool(self.unknown) or any(m.ready.unknown for m in varied)
         # Below: kept from one request to the next, because contexts change and these don't.
         self._deny_tests = tuple((m.when, m.layer) for m in self.denies)
-        self._clause_tests = tuple((tuple(m.when for m in c.matched), c.layer) for c in self.clauses)
+        # A clause with an Allow that has no condition always holds.
+        open_ones = [c for c in self.clauses if all(m.ready.conditions or m.when is not m.ready.test for m in c.matched)]
+        self._clause_tests = tuple((tuple(m.when for m in c.matched), c.layer) for c in open_ones)
         self._companion_questions: dict[str, Question] = {}
         self._companions_by_facts = {action for key in self.facts for prefixes, action in COMPANIONS if key.startswith(prefixes)}
         self._plain_keys: set[str] = set()
