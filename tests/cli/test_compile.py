@@ -136,6 +136,15 @@ def test_anchors_merge_keys_and_dates(run: Runner, tmp_path: Path) -> None:
     assert until.document["Statement"]["Condition"] == {"DateGreaterThan": {"aws:CurrentTime": "2026-12-31T23:59:59Z"}}
 
 
+@pytest.mark.parametrize("form", ["BOM", "CRLF"])
+def test_files_from_windows(form: str, run: Runner, tmp_path: Path) -> None:
+    raw = (EXAMPLES / "article.yaml").read_bytes()
+    file = tmp_path / "sekisho.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + raw if form == "BOM" else raw.replace(b"\n", b"\r\n"))
+    assert run("compile", file, "--out", tmp_path / "out").status == 0
+    assert as_json(load_estate(tmp_path / "out")) == as_json(load(EXAMPLES / "article.yaml"))
+
+
 def test_statements_know_their_line() -> None:
     """What `check` points at: the line of the file that a statement came from."""
     file = EXAMPLES / "company.yaml"

@@ -144,6 +144,11 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         change("accounts:\n", 'accounts:\n  first: {id: "444455556666"}\n'), '    id: "444455556666"', ("444455556666 is first already",
         "each account once")),
     "the target is the jump account": (change('id: "444455556666"', 'id: "111122223333"'), 'id: "111122223333"', ("is the jump account",)),
+    "an account named jump": (change("  workload:\n", "  jump:\n"), "  jump:\n", ("the jump account's own",)),
+    "the sign-in's exception has a path (M-05)": (
+        change("sign_in: anywhere", "sign_in: [office]").replace(
+            "    users: [test-user]", "    users: [test-user]\n    path: /a/\n    networks: anywhere"),
+        "path: /a/", ("can't make an exception of test-user", "take the path of test-group out")),
     "a path with paths as the form": (change("trusts_as: users", "trusts_as: paths"), "test-group]", ("has no path", "`path: /test-group/`")),
     "version 2": (change("version: 1", "version: 2"), "version: 2", ("version: 2 can't be used", "1")),
     "version as a text": (change("version: 1", 'version: "1"'), "version:", ("version",)),

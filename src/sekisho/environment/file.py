@@ -481,6 +481,8 @@ def _check_accounts(environment: Environment) -> None:
     wanted = environment.wanted
     by_id: dict[str, str] = {}
     for label, account in wanted.accounts.items():
+        if label.lower() == "jump":
+            raise environment.problem(("accounts", label), f"the name {label} is the jump account's own", "another name for this account")
         if account.id == wanted.jump.account:
             raise environment.problem(
                 ("accounts", label, "id"), f"account {account.id} is the jump account", "an account that people switch into",
