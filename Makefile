@@ -19,6 +19,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (once) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	@$(BIN)/python tools/aws_cli.py $(VENV)/aws-cli
 	@touch $@
 
 try: $(VENV)/.ready  ## walk the article's environment on an AWS that runs here
