@@ -192,10 +192,23 @@ def test_a_user_is_in_at_most_ten_groups(case: Case) -> None:
     assert refusal == ("LimitExceeded", 409, "Cannot exceed quota for GroupsPerUser: 10")
 
 
+def test_there_is_none_of_what_cannot_be_made(case: Case) -> None:
+    """Terraform and collectors ask for these before they delete or report a user."""
+    iam = case.iam()
+    iam.create_user(UserName="alice")
+    assert iam.list_ssh_public_keys(UserName="alice")["SSHPublicKeys"] == []
+    assert iam.list_signing_certificates(UserName="alice")["Certificates"] == []
+    assert iam.list_service_specific_credentials(UserName="alice")["ServiceSpecificCredentials"] == []
+    assert iam.list_saml_providers()["SAMLProviderList"] == []
+    assert refused(iam.list_ssh_public_keys, UserName="bob")[0] == "NoSuchEntity"
+
+
 def test_an_instance_profile_holds_one_role_and_keeps_it_from_deletion(case: Case) -> None:
     iam = case.iam()
     iam.create_role(RoleName="web", AssumeRolePolicyDocument=trust("*"))
-    iam.create_instance_profile(InstanceProfileName="web")
+    iam.create_instance_profile(InstanceProfileName="web", Tags=[{"Key": "a", "Value": "b"}])
+    iam.tag_instance_profile(InstanceProfileName="web", Tags=[{"Key": "c", "Value": "d"}])
+    assert [t["Key"] for t in iam.list_instance_profile_tags(InstanceProfileName="web")["Tags"]] == ["a", "c"]
     iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
     assert [r["RoleName"] for r in iam.get_instance_profile(InstanceProfileName="web")["InstanceProfile"]["Roles"]] == ["web"]
     assert refused(iam.delete_role, RoleName="web")[2] == "Cannot delete entity, must remove roles from instance profile first."

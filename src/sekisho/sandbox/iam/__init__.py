@@ -1,6 +1,6 @@
 """IAM of the embedded AWS: every operation by its name, what leave it asks for and what it does to the accounts of the store."""
 
-from sekisho.sandbox.iam import account, attachments, details, devices, groups, keys, passwords, policies, profiles, roles, users
+from sekisho.sandbox.iam import absent, account, attachments, details, devices, groups, keys, passwords, policies, profiles, roles, users
 from sekisho.sandbox.operation import Operation
 
 OPERATIONS: dict[str, Operation] = {
@@ -15,6 +15,7 @@ OPERATIONS: dict[str, Operation] = {
     **profiles.OPERATIONS,
     **account.OPERATIONS,
     **details.OPERATIONS,
+    **absent.OPERATIONS,
 }
 """Operations by the API's name for them; ``needs`` are decided before ``run``."""
 

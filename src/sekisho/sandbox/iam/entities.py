@@ -90,10 +90,20 @@ def with_extra(entity: Any, **changes: Any) -> Any:
 # --- leave ---------------------------------------------------------------------------------------------------------------
 
 
+_TELL_BOUNDARY = frozenset(
+    (
+        "AttachRolePolicy", "AttachUserPolicy", "CreateRole", "CreateUser", "DeleteRole",
+        "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteUserPermissionsBoundary", "DeleteUserPolicy",
+        "DetachRolePolicy", "DetachUserPolicy", "GetRole", "PutRolePermissionsBoundary", "PutRolePolicy",
+        "PutUserPermissionsBoundary", "PutUserPolicy", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription",
+    )
+)  # fmt: skip
+"""Operations whose requests have ``iam:PermissionsBoundary`` (service authorization reference); on others a policy that asks for it fails."""
+
+
 def resource_tags(tags: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """``aws:ResourceTag`` and IAM's older name for the same."""
-    listed = list(tags)
-    return tag_context("aws:ResourceTag", listed) | tag_context("iam:ResourceTag", listed)
+    """``aws:ResourceTag``; users and roles have IAM's older name for the same beside it."""
+    return tag_context("aws:ResourceTag", list(tags))
 
 
 def request_tags(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,9 +135,9 @@ def on(kind: Kind) -> NeedOf:
                 context["iam:PermissionsBoundary"] = work.params["PermissionsBoundary"]
             return Need(f"iam:{work.call.operation}", arn_of(work.caller.account, kind.part, name, path), context)
         if kind is not GROUP:
-            context |= resource_tags(entity.tags)
+            context |= resource_tags(entity.tags) | tag_context("iam:ResourceTag", entity.tags)
             boundary = work.params.get("PermissionsBoundary") or (entity.boundary.arn if entity.boundary else None)
-            if boundary:
+            if boundary and work.call.operation in _TELL_BOUNDARY:
                 context["iam:PermissionsBoundary"] = boundary
         return Need(f"iam:{work.call.operation}", entity.arn, context)
 

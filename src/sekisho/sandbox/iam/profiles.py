@@ -9,9 +9,9 @@ from typing import Any
 from sekisho.estate import Account, Role
 from sekisho.sandbox.credentials import new_id
 from sekisho.sandbox.fault import AwsFault, no_such_entity
-from sekisho.sandbox.iam.entities import ROLE, on, on_all, output, request_tags, the
+from sekisho.sandbox.iam.entities import ROLE, on, on_all, output, request_tags, resource_tags, tags_output, the
 from sekisho.sandbox.iam.names import arn_of, iso, operation, page
-from sekisho.sandbox.iam.tags import new_tags
+from sekisho.sandbox.iam.tags import Tags, new_tags, tag_operations
 from sekisho.sandbox.operation import Need, Work
 
 _KEY = "InstanceProfiles"
@@ -51,7 +51,7 @@ def _on_profile(work: Work) -> Need:
     name = work.params["InstanceProfileName"]
     found = next((p for p in _all(work.account) if p["InstanceProfileName"] == name), None)
     arn = found["Arn"] if found else arn_of(work.caller.account, "instance-profile", name, work.params.get("Path", "/"))
-    return Need(f"iam:{work.call.operation}", arn, request_tags(work.params))
+    return Need(f"iam:{work.call.operation}", arn, request_tags(work.params) | resource_tags(_tags(found) if found else ()))
 
 
 def _pass_role(work: Work) -> Need:
@@ -59,6 +59,16 @@ def _pass_role(work: Work) -> Need:
     role: Role | None = work.account.role(work.params["RoleName"])
     arn = role.arn if role else arn_of(work.caller.account, "role", work.params["RoleName"])
     return Need("iam:PassRole", arn, {"iam:PassedToService": "ec2.amazonaws.com"})
+
+
+def _tags(profile: Mapping[str, Any]) -> Tags:
+    return tuple((t["Key"], t["Value"]) for t in profile.get("Tags", ()))
+
+
+def _change(work: Work, **changes: Any) -> None:
+    """Save the profile that the call names with some of its members changed."""
+    arn = _the(work)["Arn"]
+    _save(work, [{**p, **changes} if p["Arn"] == arn else p for p in _all(work.account)])
 
 
 def create(work: Work) -> Mapping[str, Any]:
@@ -69,7 +79,7 @@ def create(work: Work) -> Mapping[str, Any]:
     profile = {
         "Path": path, "InstanceProfileName": name, "InstanceProfileId": new_id("AIPA", 17),
         "Arn": arn_of(account.id, "instance-profile", name, path), "CreateDate": iso(work.now), "Roles": [],
-        "Tags": [{"Key": k, "Value": v} for k, v in new_tags(params)],
+        "Tags": tags_output(new_tags(params)),
     }  # fmt: skip
     _save(work, [*_all(account), profile])
     return {"InstanceProfile": _output(account, profile)}
@@ -93,7 +103,7 @@ def add_role(work: Work) -> Mapping[str, Any]:
     profile, role = _the(work), the(work, ROLE)
     if profile["Roles"]:
         raise AwsFault("LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1", 409)
-    _save(work, [{**p, "Roles": [role.name]} if p["Arn"] == profile["Arn"] else p for p in _all(work.account)])
+    _change(work, Roles=[role.name])
     return {}
 
 
@@ -101,7 +111,7 @@ def remove_role(work: Work) -> Mapping[str, Any]:
     profile, name = _the(work), work.params["RoleName"]
     if name not in profile["Roles"]:
         raise no_such_entity(f"The role with name {name} cannot be found.")
-    _save(work, [{**p, "Roles": []} if p["Arn"] == profile["Arn"] else p for p in _all(work.account)])
+    _change(work, Roles=[])
     return {}
 
 
@@ -114,6 +124,9 @@ def delete(work: Work) -> Mapping[str, Any]:
 
 
 OPERATIONS = {
+    **tag_operations(
+        "InstanceProfile", _on_profile, lambda work: _tags(_the(work)), lambda work, tags: _change(work, Tags=tags_output(tags))
+    ),
     "CreateInstanceProfile": operation(create, _on_profile),
     "GetInstanceProfile": operation(get, _on_profile),
     "ListInstanceProfiles": operation(list_all, on_all("instance-profile")),
