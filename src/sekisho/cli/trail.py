@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,9 @@ from sekisho.cli.output import console, format_option, print_json, progress, tab
 from sekisho.errors import InputError
 
 if TYPE_CHECKING:
+    from sekisho.estate import Estate
+    from sekisho.trail.coverage import Coverage
+    from sekisho.trail.replay import Change, Replay, Suggested
     from sekisho.trail.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -138,3 +142,270 @@ def show(event_id: str, folder: Path) -> None:
     if row is None:
         raise InputError(f"{event_id} is not in {folder}", expected="the eventID of an event in the store")
     click.echo(record_at(source_at(row[0], 0, ""), row[1], Limits()).decode())
+
+
+class _Day(click.ParamType[datetime]):
+    """A day or a moment in UTC: ``2026-03-01``, ``2026-03-01T12:00:00``."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; write 2026-03-01 or 2026-03-01T12:00:00 (UTC)", param, ctx)
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+
+
+def _scope_options(run: F) -> F:
+    run = click.option("--account", "accounts", multiple=True, help="Only this account's records; may be given again.")(run)
+    run = click.option("--until", type=_Day(), help="Only events before this day (UTC).")(run)
+    return click.option("--since", type=_Day(), help="Only events from this day on (UTC).")(run)
+
+
+def _estate_and_networks(against: Path, names_from: Path | None) -> tuple[Estate, dict[str, tuple[str, ...]], bool]:
+    """The estate, the named networks, and whether the estate holds all principals of its accounts (AWS's JSON does, an environment file doesn't)."""
+    from sekisho.environment import load_environment
+    from sekisho.loading import load
+
+    whole = against.is_dir() or against.suffix == ".json"
+    named = names_from or (None if whole else against)
+    networks = dict(load_environment(named).wanted.networks) if named is not None else {}
+    return load(against), networks, whole
+
+
+def _coverage_body(coverage: Coverage) -> dict[str, Any]:
+    return {
+        "complete": coverage.complete, "events": coverage.events, "first": coverage.first and coverage.first.isoformat() + "Z",
+        "last": coverage.last and coverage.last.isoformat() + "Z", "days": coverage.days, "accounts": coverage.accounts,
+        "holes": [{"account": h.account, "region": h.region, "first": str(h.first), "last": str(h.last), "days": h.days} for h in coverage.holes],
+        "missing_accounts": coverage.missing_accounts, "without_global": coverage.without_global, "quiet_pairs": coverage.quiet_pairs,
+        "data_events": coverage.data_events, "set_aside": coverage.set_aside, "gaps": coverage.gaps,
+    }  # fmt: skip
+
+
+def _print_coverage(coverage: Coverage) -> None:
+    if not coverage.events:
+        click.echo("Coverage: no events. Nothing can be said of what would happen: that there are none is not that there were none.")
+        return
+    regions = {r for found in coverage.accounts.values() for r in found}
+    click.echo(
+        f"Coverage: {coverage.events:,} events of {len(coverage.accounts)} accounts in {len(regions)} Regions, {coverage.first:%Y-%m-%d} to "
+        f"{coverage.last:%Y-%m-%d} ({coverage.days} days)."
+    )
+    if not coverage.data_events:
+        click.echo("  Data events (S3 objects, Lambda invocations, ...) are not logged: calls of that kind are not here.")
+    if coverage.quiet_pairs:
+        click.echo(f"  {coverage.quiet_pairs} of the accounts and Regions have too few events to tell a hole from a quiet time.")
+    for gap in coverage.gaps[:20]:
+        click.echo(f"  missing: {gap}")
+    if len(coverage.gaps) > 20:
+        click.echo(f"  missing: and {len(coverage.gaps) - 20} more (--format json has all)")
+
+
+@command.command(epilog="Example: sekisho trail replay --store trail --against sekisho.yaml --suggest")
+@store_option
+@click.option("--against", type=click.Path(path_type=Path), required=True, help="The estate (AWS's JSON) or sekisho.yaml to decide against.")
+@click.option("--networks", "names_from", type=click.Path(path_type=Path), help="A sekisho.yaml that names the networks, where --against is none.")
+@click.option("--suggest", "wants_suggestion", is_flag=True, help="Propose the smallest list of networks that keeps what worked.")
+@_scope_options
+@format_option("text", "json", "csv")
+@click.pass_context
+@_needs_extra
+def replay(
+    ctx: click.Context, folder: Path, against: Path, names_from: Path | None, wants_suggestion: bool, accounts: tuple[str, ...],
+    since: datetime | None, until: datetime | None, form: str,
+) -> None:  # fmt: skip
+    """Decide every past event against another estate: who would have been locked out, and what would have been let in.
+
+    Prints first what the trail covers. Exit status 0 only where nothing differs, the trail has no known hole, and every event could be decided;
+    1 otherwise. No events, or no difference in them, is never proof that nothing would change.
+    """
+    from sekisho.trail.addresses import Networks
+    from sekisho.trail.replay import replay as run
+    from sekisho.trail.replay import suggest
+    from sekisho.trail.store import Store
+
+    store = Store(folder)
+    estate, networks, whole = _estate_and_networks(against, names_from)
+    aside = sum(a.count for f in store.contents().files.values() for a in f.set_aside)
+    with progress() as tell:
+        found = run(
+            store.connect(since, until, accounts), estate, networks=Networks(networks), whole=whole, accounts=accounts, set_aside=aside, tell=tell
+        )
+    suggested = suggest(found) if wants_suggestion else None
+    {"json": _replay_json, "csv": _replay_csv, "text": _replay_text}[form](found, suggested)
+    ctx.exit(0 if found.verdict == "no difference in this trail" else 1)
+
+
+def _statement(change: Change) -> dict[str, Any] | None:
+    if change.policy is None:
+        return None
+    place = change.place
+    return {
+        "layer": change.layer, "policy": change.policy, "statement": change.statement, "sid": change.sid,
+        "file": place.file if place else None, "pointer": place.pointer if place else None, "line": place.line if place else None,
+    }  # fmt: skip
+
+
+def _sums(found: Replay) -> dict[str, dict[str, int]]:
+    """How many events that worked would be refused, by user, role, network and day."""
+    sums: dict[str, dict[str, int]] = {"user": {}, "role": {}, "network": {}, "day": {}}
+    for c in found.refused:
+        for kind, key in (("user", c.who), ("role", c.role or ""), ("network", c.network)):
+            if key:
+                sums[kind][key] = sums[kind].get(key, 0) + c.events
+        for day, n in c.days.items():
+            sums["day"][str(day)] = sums["day"].get(str(day), 0) + n
+    return {kind: dict(sorted(values.items(), key=lambda i: (-i[1], i[0]) if kind != "day" else (0, i[0]))) for kind, values in sums.items()}
+
+
+def _replay_json(found: Replay, suggested: list[Suggested] | None) -> None:
+    body: dict[str, Any] = {
+        "verdict": found.verdict,
+        "coverage": _coverage_body(found.coverage),
+        "events": found.events, "distinct_requests": found.distinct, "decided": found.decided, "same": found.same,
+        "failed_for_other_reasons": found.failed_otherwise, "second_records": found.second_records,
+        "undecided": {"events": sum(found.undecided.values()), "reasons": dict(found.undecided.most_common())},
+        "refused_by": _sums(found),
+        "networks": dict(found.networks.most_common()),
+        "changes": [
+            {
+                "was": c.was, "would_be": c.would_be, "user": c.who, "principal": c.principal, "role": c.role, "action": c.action,
+                "resource": c.resource, "address": c.address, "network": c.network, "events": c.events,
+                "days": {str(d): n for d, n in c.days.items()}, "example": c.example, "layer": c.layer, "statement": _statement(c),
+                "message": c.message,
+            }
+            for c in found.changes
+        ],
+    }  # fmt: skip
+    if suggested is not None:
+        body["suggested"] = [
+            {
+                "network": s.network, "addresses": list(s.addresses), "users": list(s.who), "events": s.events, "first": str(s.first),
+                "last": str(s.last), "example": s.example, "odd": list(s.odd),
+            }
+            for s in suggested
+        ]  # fmt: skip
+    print_json("trail-replay", body)
+
+
+_CSV = (
+    "was", "would_be", "user", "role", "action", "resource", "address", "network", "day", "events", "example", "layer", "policy", "statement",
+    "message",
+)  # fmt: skip
+
+
+def _replay_csv(found: Replay, suggested: list[Suggested] | None) -> None:
+    rows = [
+        [c.was, c.would_be, c.who, c.role, c.action, c.resource, c.address, c.network, day, n, c.example, c.layer, c.policy, c.statement, c.message]
+        for c in found.changes
+        for day, n in c.days.items()
+    ]
+    _print_csv(_CSV, rows)
+
+
+def _print_csv(header: tuple[str, ...], rows: list[list[Any]]) -> None:
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    click.echo(out.getvalue(), nl=False)
+
+
+def _harmless(cell: Any) -> Any:
+    """A spreadsheet takes a text that begins so for a formula, and a user agent or session name can be anything."""
+    return "'" + cell if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def _replay_text(found: Replay, suggested: list[Suggested] | None) -> None:
+    out = console()
+    _print_coverage(found.coverage)
+    undecided = sum(found.undecided.values())
+    click.echo(
+        f"Decided: {found.decided:,} of {found.events:,} events ({found.distinct:,} distinct requests); {found.same:,} as they were, "
+        f"{found.failed_otherwise:,} had failed for another reason; {found.second_records:,} are the second record of one call (G-04); "
+        f"{undecided:,} can't be decided:"
+    )
+    for reason, n in found.undecided.most_common():
+        click.echo(f"  {n:,}: {reason}")
+    for title, changes in (("Worked, and would be refused", found.refused), ("Was refused, and would work", found.allowed)):
+        if changes:
+            out.print(table(f"{title}: {sum(c.events for c in changes):,} events", _HEAD, [_line(c) for c in changes[:20]]))
+            if len(changes) > 20:
+                click.echo(f"and {len(changes) - 20} more rows (--format json or csv has all)")
+    if found.refused:
+        for kind, values in _sums(found).items():
+            shown = ", ".join(f"{_short(key)} {n:,}" for key, n in list(values.items())[:12])
+            click.echo(f"By {kind}: {shown}" + (f", and {len(values) - 12} more" if len(values) > 12 else ""))
+    if suggested is not None:
+        rows = [
+            [s.network, f"{s.events:,}", ", ".join(w.rpartition("/")[2] for w in s.who[:6]), f"{s.first} to {s.last}", s.example, "; ".join(s.odd)]
+            for s in suggested
+        ]
+        if rows:
+            out.print(table("Networks that would keep it", ["network", "events", "users", "seen", "for example", "look at it first"], rows))
+        else:
+            click.echo("No network to propose: nothing that worked would be refused for its address.")
+    click.echo(_VERDICTS[found.verdict])
+
+
+_HEAD = ["events", "user", "action", "role or resource", "from", "network", "days", "decided by", "for example"]
+
+
+def _line(c: Change) -> list[str]:
+    decided = f"{c.layer}: {c.policy} statement {c.statement}" + (f" ({c.sid})" if c.sid else "") if c.policy is not None else f"{c.layer}: no Allow"
+    if c.place is not None and c.place.line is not None:
+        decided += f", {Path(c.place.file or '').name}:{c.place.line}"
+    days = sorted(c.days)
+    when = str(days[0]) if len(days) == 1 else f"{len(days)} from {days[0]}"
+    return [f"{c.events:,}", c.who.rpartition("/")[2], c.action, _short(c.resource), c.address or "", c.network, when, decided, c.example]
+
+
+def _short(arn: str) -> str:
+    """An ARN by its account and resource: ``222233334444:role/admin``."""
+    parts = arn.split(":", 4)
+    return parts[4].lstrip(":") if len(parts) == 5 else arn
+
+
+_VERDICTS = {
+    "differences": "There are differences. What is not in the trail may differ besides.",
+    "no events": "No events: nothing is known, which is not that it is safe.",
+    "not known": "No difference was found, but the trail has gaps or events that can't be decided (above): it is not known that nothing changes.",
+    "no difference in this trail": "No event of this trail would be answered otherwise. What people did not do in this time, it can't tell.",
+}
+
+
+@command.command(epilog="Example: sekisho trail generate --estate sekisho.yaml --days 28 --seed 7 --out made")
+@click.option("--estate", "estate_path", type=click.Path(path_type=Path), required=True, help="The sekisho.yaml or estate whose people work.")
+@click.option("--days", type=click.IntRange(1, 3660), default=28, show_default=True)
+@click.option("--start", type=_Day(), default="2026-01-05", show_default=True, help="The first day.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--busy", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="How much people do: 1 is some 50 events a day each.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write AWSLogs/ and truth.json into.")
+@format_option("text", "json")
+@_needs_extra
+def generate(estate_path: Path, days: int, start: datetime, seed: int, busy: float, out: Path, form: str) -> None:
+    """Write a synthetic trail of an estate, in CloudTrail's layout: for tests and demonstrations, each record marked as synthetic.
+
+    OUT/truth.json says what the generator knows: who worked from which network.
+    """
+    from sekisho.trail.generate import Generator, networks_in
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} is there already, and not empty", remedy="name a folder that doesn't exist")
+    estate, networks, _ = _estate_and_networks(estate_path, None)
+    networks = networks or {name: tuple(cidrs) for name, cidrs in networks_in(estate).items()}
+    if not networks or not any(a.users for a in estate.accounts):
+        raise InputError(f"{estate_path} has no users or names no networks", expected="people, and networks that they come from")
+    truth = Generator(estate, networks, out, seed=seed, start=start.date(), days=days, busy=busy).run()
+    if form == "json":
+        print_json("trail-generate", {"events": truth.events, "refused": truth.refused, "files": truth.files, "worked": truth.worked})
+        return
+    click.echo(f"{out}: {truth.events:,} synthetic events in {truth.files:,} files, {truth.refused:,} of them refused.")
+    click.echo(f"Next: sekisho trail ingest {out}/AWSLogs --store STORE")

@@ -1,0 +1,367 @@
+"""Every past event as a request, decided against another estate: what would be refused that worked, what would work that was refused.
+
+Distinct requests come out by SQL, are decided once, and only those whose answer differs from what happened are joined back to their events.
+What the decision depends on is asked of the estate first: a key that no policy mentions makes no two requests distinct, and a time or an age
+only by the constants that policies compare it with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from sekisho.decision import Decision
+from sekisho.errors import Place
+from sekisho.estate import Estate
+from sekisho.trail.addresses import Networks, address_kind
+from sekisho.trail.coverage import Coverage, coverage_of
+from sekisho.trail.request import Asked, Replayer, Row, asked_of, mentioned_keys, policies_of
+from sekisho.trail.sessions import REFUSED, prepare
+
+CONDITIONS_ONLY_WHEN_MENTIONED = {
+    "user_agent": ("user_agent", "aws:useragent"),
+    "role_session_name": ("role_session_name", "sts:rolesessionname"),
+    "external_id": ("external_id", "sts:externalid"),
+    "policy_arn": ("policy_arn", "iam:policyarn"),
+}
+"""Columns that make requests distinct only where a policy asks for their key."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Events whose answer would be another: by one person and role, of one action, from one address. ``days`` → events."""
+
+    was: str
+    would_be: str
+    who: str
+    principal: str
+    role: str | None
+    action: str
+    resource: str
+    address: str | None
+    network: str
+    events: int
+    days: Mapping[date, int]
+    example: str
+    layer: str | None
+    policy: str | None
+    statement: int | None
+    sid: str | None
+    place: Place | None
+    message: str
+    about_address: bool
+
+
+@dataclass
+class Replay:
+    """What a replay found. ``decided`` and ``undecided`` count events; the latter by reason. ``same`` would be answered as they were."""
+
+    coverage: Coverage
+    events: int = 0
+    distinct: int = 0
+    decided: int = 0
+    same: int = 0
+    failed_otherwise: int = 0
+    second_records: int = 0
+    undecided: Counter[str] = field(default_factory=Counter)
+    changes: list[Change] = field(default_factory=list)
+    assumed: Counter[str] = field(default_factory=Counter)
+    networks: Counter[str] = field(default_factory=Counter)
+    """Events by the network that they came from."""
+
+    @property
+    def refused(self) -> list[Change]:
+        return [c for c in self.changes if c.would_be == "refused"]
+
+    @property
+    def allowed(self) -> list[Change]:
+        return [c for c in self.changes if c.would_be == "allowed"]
+
+    @property
+    def verdict(self) -> str:
+        """``differences``; ``no events``; ``not known`` where the trail or the decisions have gaps; else ``no difference in this trail``."""
+        if not self.events:
+            return "no events"
+        if self.changes:
+            return "differences"
+        if not self.coverage.complete or self.undecided:
+            return "not known"
+        return "no difference in this trail"
+
+
+def replay(
+    connection: duckdb.DuckDBPyConnection,
+    estate: Estate,
+    *,
+    networks: Networks | None = None,
+    whole: bool = True,
+    accounts: Sequence[str] = (),
+    set_aside: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Replay:
+    """Decide every event of the view ``events`` against ``estate``.
+
+    ``whole``: the estate holds all principals of its accounts, so that one who isn't in it has no permissions; an environment file holds only
+    what it declares, and of others nothing is said. ``accounts``: those whose events should be there.
+    """
+    tell("looking at what the trail covers")
+    found = Replay(coverage_of(connection, accounts or [a.id for a in estate.accounts], set_aside))
+    tell("joining sessions")
+    prepare(connection)
+    _keyed(connection, estate)
+    tell("finding distinct requests")
+    connection.execute(f"CREATE TEMP TABLE asked AS SELECT row_number() OVER () AS id, * FROM ({_DISTINCT})")
+    _decide_all(connection, found, Replayer(estate), whole, tell)
+    tell("joining what differs back to its events")
+    _join_back(connection, found, networks or Networks({}))
+    return found
+
+
+# --- distinct requests, by SQL -------------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    "identity_type", "principal", "principal_id", "principal_account", "invoked_by", "key_kind", "mfa", "issuer", "source_identity", "source",
+    "name", "type", "region", "account", "address", "vpc_endpoint", "resource", "resource_account", "has_parameters", "role_session_name",
+    "external_id", "set_source_identity", "has_serial", "session_tags", "policy_arn", "refused", "user_agent",
+)  # fmt: skip
+assert Row._fields[: len(_COLUMNS)] == _COLUMNS
+
+_DISTINCT = (
+    "SELECT h1, h2, count(*) AS n, any_value(event_id) AS example, any_value(failed) AS failed, any_value(second) AS second, "
+    + ", ".join(f"any_value({c}) AS {c}" for c in _COLUMNS)
+    + ", min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created FROM keyed GROUP BY h1, h2"
+)
+
+
+def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> None:
+    """The view ``keyed``: events with the columns of a request, and two hashes of what makes them distinct: 128 bits that never meet by chance."""
+    mentioned = mentioned_keys(estate)
+    sessions_named = "aws:userid" in mentioned or any(
+        ":assumed-role/" in arn
+        for policy in policies_of(estate)
+        for s in policy.statements
+        for element in (s.principal, s.not_principal)
+        if element is not None
+        for arn in element.aws
+    )
+    plain = {c: c for c in _COLUMNS}
+    for column, (expression, key) in CONDITIONS_ONLY_WHEN_MENTIONED.items():
+        plain[column] = expression if key in mentioned else "NULL"
+    distinct = dict(plain)
+    distinct["failed"], distinct["second"] = "failed", "second"
+    if not sessions_named:
+        # All sessions of a role are one caller, unless a policy looks at the session.
+        distinct["principal"] = "CASE WHEN identity_type = 'AssumedRole' AND issuer IS NOT NULL THEN issuer ELSE principal END"
+        distinct["principal_id"] = "CASE WHEN identity_type = 'AssumedRole' THEN NULL ELSE principal_id END"
+    buckets = _buckets(mentioned)
+    inner = f"""
+        SELECT e.* REPLACE (coalesce(CASE WHEN e.address = 'AWS Internal' THEN s.address END, e.address) AS address),
+            CASE WHEN e.access_key LIKE 'AKIA%' THEN 'key' WHEN e.access_key LIKE 'ASIA%' OR e.session_created IS NOT NULL THEN 'session'
+                 WHEN e.access_key IS NOT NULL THEN 'key' END AS key_kind,
+            e.role_arn IS NOT NULL AS has_parameters, e.serial_number IS NOT NULL AS has_serial,
+            {REFUSED} AS refused, e.error_code IS NOT NULL AND NOT {REFUSED} AS failed,
+            e.identity_type = 'AWSAccount' AND e.shared_event_id IS NOT NULL AND t.shared_event_id IS NOT NULL AS second
+        FROM events e
+        LEFT JOIN (SELECT new_key, address FROM sessions WHERE by_console) s ON s.new_key = e.new_key
+        LEFT JOIN (SELECT DISTINCT shared_event_id FROM events WHERE shared_event_id IS NOT NULL AND identity_type <> 'AWSAccount') t
+            ON t.shared_event_id = e.shared_event_id
+    """
+    parts = ", ".join([*distinct.values(), *buckets])
+    columns = ", ".join(f"{e} AS {c}" for c, e in plain.items())
+    connection.execute(
+        f"CREATE TEMP VIEW keyed AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, {columns}, failed, second, "
+        f"event_id, event_time, session_created, access_key FROM ({inner})"
+    )
+
+
+def _buckets(mentioned: Mapping[str, Sequence[Any] | None]) -> list[str]:
+    """SQL of what tells times and ages apart: on which side of each constant of the policies they lie."""
+    clocks = {
+        "aws:currenttime": "epoch(event_time)", "aws:epochtime": "epoch(event_time)", "aws:tokenissuetime": "epoch(session_created)",
+        "aws:multifactorauthage": "CASE WHEN mfa THEN epoch(event_time) - epoch(session_created) END",
+    }  # fmt: skip
+    found = []
+    for key, expression in clocks.items():
+        if key not in mentioned:
+            continue
+        constants = mentioned[key]
+        if constants is None:
+            found.append(expression)
+        else:
+            found += [f"sign({expression} - {constant})" for constant in constants]
+    return found or ["0"]
+
+
+# --- decisions -----------------------------------------------------------------------------------------------------------
+
+
+def _decide_all(connection: duckdb.DuckDBPyConnection, found: Replay, replayer: Replayer, whole: bool, tell: Callable[[str], None]) -> None:
+    """Decide each distinct request; the table ``changed`` gets those whose answer differs, ``found.changes`` is filled by ``_join_back``."""
+    cursor = connection.execute(f"SELECT id, n, failed, second, {', '.join(Row._fields)} FROM asked")
+    changed: list[tuple[Any, ...]] = []
+    while rows := cursor.fetchmany(10_000):
+        for identity, n, failed, second, *values in rows:
+            row = Row(*values)
+            found.events += n
+            found.distinct += 1
+            if second:
+                found.second_records += n
+                continue
+            asked = asked_of(row, replayer.estate)
+            why = asked.why or (None if whole else _undeclared(asked, replayer.estate))
+            if why:
+                found.undecided[why] += n
+                continue
+            decision = replayer.decide(row, asked)
+            if decision.outcome == "unknown":
+                for reason in replayer.what_is_missing(row, asked, decision)[:1]:
+                    found.undecided[reason] += n
+                continue
+            found.decided += n
+            if failed:
+                # It got past the decision, or never came to it: the error doesn't say.
+                found.failed_otherwise += n
+                continue
+            if decision.allowed != row.refused:
+                found.same += n
+                continue
+            changed.append((identity, *_reasons(decision)))
+        tell(f"{found.events:,} of {found.coverage.events:,} events, {found.distinct:,} distinct requests decided")
+    schema = pa.schema(
+        [
+            ("id", pa.int64()), ("would_be", pa.string()), ("action", pa.string()), ("asked_resource", pa.string()), ("layer", pa.string()),
+            ("policy", pa.string()), ("statement", pa.int64()), ("sid", pa.string()), ("file", pa.string()), ("pointer", pa.string()),
+            ("line", pa.int64()), ("message", pa.string()), ("about_address", pa.bool_()),
+        ]
+    )  # fmt: skip
+    columns = [pa.array([c[i] for c in changed], schema.field(i).type) for i in range(len(schema))]
+    connection.register("changed_rows", pa.Table.from_arrays(columns, schema=schema))
+    connection.execute("CREATE TEMP TABLE changed AS SELECT a.h1, a.h2, a.refused, c.* FROM changed_rows c JOIN asked a USING (id)")
+
+
+def _undeclared(asked: Asked, estate: Estate) -> str | None:
+    """Why an environment file says nothing about a request: it doesn't declare the caller, or the role that is asked for."""
+    request = asked.request
+    if request is None:
+        return None
+    who = request.caller
+    account = estate.account(who.account)
+    if who.kind == "user" and account is not None and account.user(who.name) is None:
+        return "the user isn't in the environment file, which says nothing about it"
+    if who.kind in ("role-session", "role") and account is not None and account.role(who.name) is None:
+        return "the role isn't in the environment file, which says nothing about it"
+    if who.kind == "root":
+        return "the root user isn't in the environment file, which says nothing about it"
+    if request.action.lower().startswith("sts:assumerole") and ":role/" in request.resource and estate.role(request.resource) is None:
+        return "the role asked for isn't in the environment file, which says nothing about it"
+    return None
+
+
+def _reasons(decision: Decision) -> tuple[Any, ...]:
+    """What the answer rests on, flat: the statement first named, or for an implicit deny the layer and the Allow that came nearest."""
+    request = decision.request
+    because = decision.because[0] if decision.because else None
+    place = (because.origin or because.place) if because is not None else None
+    about = False
+    if decision.allowed:
+        message = "allowed"
+    else:
+        message = decision.message
+        near = [m for m in decision.misses if m.condition and m.layer == decision.layer]
+        if because is not None and because.block is not None:
+            about = any(c.key.lower() == "aws:sourceip" for c in because.block.conditions)
+        elif near:
+            about = any(m.condition.lower().endswith("aws:sourceip") for m in near)
+            message += f" (nearest: {near[0]})"
+    return (
+        "allowed" if decision.allowed else "refused", request.action, request.resource, decision.layer or (because.layer if because else None),
+        because.policy if because else None, because.statement if because else None, because.sid if because else None,
+        place.file if place else None, place.pointer if place else None, place.line if place else None, message, about,
+    )  # fmt: skip
+
+
+def _join_back(connection: duckdb.DuckDBPyConnection, found: Replay, networks: Networks) -> None:
+    rows = connection.execute(
+        """SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
+                  CASE WHEN k.source = 'sts.amazonaws.com' THEN k.resource ELSE k.issuer END AS role, c.action, c.asked_resource, k.address,
+                  c.layer, c.policy, c.statement, c.sid, c.file, c.pointer, c.line, any_value(c.message), c.about_address,
+                  k.event_time::DATE AS day, count(*) AS n, min_by(k.event_id, (k.event_time, k.event_id)) AS example
+           FROM keyed k JOIN changed c ON k.h1 = c.h1 AND k.h2 = c.h2 LEFT JOIN roots r ON r.new_key = k.access_key
+           GROUP BY ALL ORDER BY day"""
+    ).fetchall()
+    grouped: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for row in rows:
+        grouped.setdefault(row[:14] + (row[15],), []).append(row)
+    for key, members in grouped.items():
+        would_be, who, principal, role, action, resource, address, layer, policy, statement, sid, file, pointer, line, about = key
+        days = {m[16]: 0 for m in members}
+        for m in members:
+            days[m[16]] += m[17]
+        place = Place(file, pointer, line) if file or pointer else None
+        found.changes.append(
+            Change(
+                "worked" if would_be == "refused" else "refused", would_be, who, principal or who, role, action, resource, address,
+                networks.label(address), sum(days.values()), days, members[0][18], layer, policy, statement, sid, place, members[0][14], about,
+            )
+        )  # fmt: skip
+    found.changes.sort(key=lambda c: (c.would_be != "refused", -c.events, c.who, c.action, c.address or ""))
+    for address, n in connection.execute("SELECT address, sum(n) FROM asked GROUP BY 1").fetchall():
+        found.networks[networks.label(address)] += n
+
+
+# --- a proposal ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """A network that would keep what worked: its addresses seen, who used it, how often, from when to when; ``odd``: why to look at it first."""
+
+    network: str
+    addresses: tuple[str, ...]
+    who: tuple[str, ...]
+    events: int
+    first: date
+    last: date
+    example: str
+    odd: tuple[str, ...]
+
+
+def suggest(found: Replay) -> list[Suggested]:
+    """The smallest list of networks with which nothing that worked would be refused for its address.
+
+    Single addresses, joined only where a block is seen whole; IPv6 by the /64 of a site where three or more of its addresses were seen.
+    """
+    import ipaddress
+
+    by_address: dict[str, list[Change]] = {}
+    for change in found.refused:
+        if change.about_address and change.address and address_kind(change.address) in ("ip4", "ip6"):
+            by_address.setdefault(change.address, []).append(change)
+    four = [ipaddress.IPv4Network(a) for a in by_address if ":" not in a]
+    six = [ipaddress.IPv6Network(a) for a in by_address if ":" in a]
+    sites = Counter(n.supernet(new_prefix=64) for n in six)
+    six = [n.supernet(new_prefix=64) if sites[n.supernet(new_prefix=64)] >= 3 else n for n in six]
+    networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)]
+    usual = Counter(who for c in found.refused for who in {c.who})
+    result = []
+    for network in networks:
+        inside = [a for a in by_address if ipaddress.ip_address(a) in network]
+        changes = [c for a in inside for c in by_address[a]]
+        days = sorted({d for c in changes for d in c.days})
+        who = sorted({c.who for c in changes})
+        events = sum(c.events for c in changes)
+        odd = []
+        if len(days) == 1:
+            odd.append("on one day only")
+        if len(who) == 1 and events < 5:
+            odd.append("one person, few events")
+        if len(who) == 1 and usual[who[0]] > 3 * len(changes) and len(days) <= 2:
+            odd.append(f"{who[0].rpartition('/')[2]} is mostly elsewhere")
+        result.append(Suggested(str(network), tuple(sorted(inside)), tuple(who), events, days[0], days[-1], changes[0].example, tuple(odd)))
+    return sorted(result, key=lambda s: (bool(s.odd), -s.events))
