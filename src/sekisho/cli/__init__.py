@@ -22,6 +22,10 @@ COMMANDS = {
     "plan": ("plan", "Compare what exists with what a sekisho.yaml wants."),
     "apply": ("apply", "Make what a sekisho.yaml wants, or carry out a saved plan."),
     "destroy": ("destroy", "Take away what a sekisho.yaml has made."),
+    "drift": ("drift", "Say how what exists has moved away from a sekisho.yaml."),
+    "users": ("users", "Add, remove and list users, in the file and in AWS."),
+    "sessions": ("sessions", "End the sessions of a role."),
+    "export": ("export", "Write it for CloudFormation, Terraform, the AWS CLI or the console."),
 }
 """Command → (module in this folder, which has the click command as ``command``; one line of help)."""
 

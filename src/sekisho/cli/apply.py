@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,12 +112,14 @@ def refused(verdict: Verdict, give_up: tuple[str, ...]) -> None:
 
 
 def carry_out(
-    plan: Plan, accounts: Accounts, folder: Path, *, address: str | None, yes: bool, give_up: tuple[str, ...], form: str, tell: object
-) -> None:
-    """Show the plan, ask the guard and the user, and apply."""
+    plan: Plan, accounts: Accounts, folder: Path, *, address: str | None, yes: bool, give_up: tuple[str, ...], form: str, tell: object,
+    agreed: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Show the plan, ask the guard and the user, and apply. ``agreed`` is called once the user has said yes, before the first call."""
     from sekisho.deploy.apply import apply
 
     if not plan.steps:
+        agreed()
         if form == "json":
             print_json("apply", {"end": "nothing to do", "calls": 0})
         else:
@@ -128,6 +131,7 @@ def carry_out(
     refused(verdict, give_up)
     if not yes and not click.confirm("Apply this?", err=True):
         raise click.Abort
+    agreed()
     outcome = apply(plan, folder / "journal", hands_for(plan, accounts, tell))
     if form == "json":
         print_json("apply", {"end": outcome.end, "calls": outcome.calls, "given_up": list(give_up)})

@@ -16,6 +16,8 @@ from sekisho.errors import InputError
 ATTEMPTS = 8
 """How often botocore tries a throttled or broken call before we hear of it."""
 
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".amazon.com", ".api.aws")
+
 
 @dataclass
 class Accounts:
@@ -104,12 +106,11 @@ class Accounts:
     def _made(self, session: Any, service: str) -> Any:
         from botocore.config import Config
 
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10, read_timeout=60, user_agent_appid="sekisho",
-        )  # fmt: skip
+        retries: dict[str, Any] = {"mode": "standard"} | ({} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": ATTEMPTS})
+        config = Config(retries=retries, connect_timeout=10, read_timeout=60, user_agent_appid="sekisho")
         client = session.client(service, region_name=REGION, config=config)
-        endpoint = os.environ.get("AWS_ENDPOINT_URL")
-        if service == "signin" and endpoint:
+        endpoint = str(client.meta.endpoint_url)
+        if service == "signin" and not str(urlsplit(endpoint).hostname).endswith(_AWS_HOSTS):
             # botocore's endpoint rules send the control plane of `signin` to AWS whatever endpoint is set: keep the calls where they belong.
             client.meta.events.register("before-sign.signin", partial(_sent_to, endpoint))
         return client

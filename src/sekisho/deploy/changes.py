@@ -85,6 +85,8 @@ class _Phase(IntEnum):
 
 HOLD = "sekisho-leaving"
 """The inline Deny that a user gets before being taken apart: whatever goes first, nothing opens."""
+REVOKED = "AWSRevokeOlderSessions"
+"""The inline policy that revokes a role's sessions (D-41): nobody's to take away, or sessions would come back to life."""
 _DENY_ALL: Mapping[str, Any] = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
 
 
@@ -404,6 +406,7 @@ class _Account:
                 phase, Sign.CHANGE if old else Sign.ADD, want.arn, f"inline policy {policy.name} of {kind.lower()} {want.name}",
                 partial(_operation, f"Put{kind}Policy", {**named, "PolicyName": policy.name}), old, policy,
             )  # fmt: skip
+        now.pop(REVOKED, None)
         for name, old in now.items():
             if self.may_go(have, name, kind):
                 phase = self.goes(kind, denies(old), self.exchanged(have, want))
@@ -558,7 +561,7 @@ class _Account:
 
     def foreign_on(self, kind: str, have: Any, want: Any) -> Iterator[Foreign]:
         for name, text in [(a.arn, f"policy {a.name} is attached") for a in have.attached if a.arn not in {w.arn for w in want.attached}] + [
-            (p.name, f"has an inline policy {p.name}") for p in have.inline if p.name not in {w.name for w in want.inline}
+            (p.name, f"has an inline policy {p.name}") for p in have.inline if p.name not in {REVOKED, *(w.name for w in want.inline)}
         ]:
             if not self.may_go(have, name, kind.capitalize()):
                 subject = f"to {kind} {have.name}" if text.endswith("attached") else ""
