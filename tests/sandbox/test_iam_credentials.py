@@ -9,6 +9,7 @@ import pyotp
 import pytest
 
 from .iam_case import HOME, OTHER, Case, allow, refused
+from .people import Sandbox
 
 GOOD = "Correct-horse-1"
 SERIAL = f"arn:aws:iam::{HOME}:mfa/alice"
@@ -33,7 +34,9 @@ def test_a_key_opens_until_it_is_inactive_or_gone(case: Case) -> None:
     assert refused(with_second.get_user)[0] == "InvalidClientTokenId"
     iam.update_access_key(UserName="alice", AccessKeyId=second["AccessKeyId"], Status="Active")
     with_second.get_user()
-    assert iam.get_access_key_last_used(AccessKeyId=second["AccessKeyId"])["UserName"] == "alice"
+    used = iam.get_access_key_last_used(AccessKeyId=second["AccessKeyId"])
+    assert (used["UserName"], used["AccessKeyLastUsed"]["ServiceName"]) == ("alice", "iam")
+    assert used["AccessKeyLastUsed"]["LastUsedDate"].timestamp() > case.server.aws.store.clock.now().timestamp() - 120
     assert refused(iam.delete_user, UserName="alice")[2] == "Cannot delete entity, must delete policies first."
     alice.delete_access_key(AccessKeyId=second["AccessKeyId"])
     assert refused(with_second.get_user)[0] == "InvalidClientTokenId"
@@ -138,6 +141,17 @@ def test_the_accounts_password_policy(case: Case) -> None:
     assert (shown["MinimumPasswordLength"], shown["ExpirePasswords"], shown["AllowUsersToChangePassword"]) == (6, False, False)
     iam.delete_account_password_policy()
     assert refused(iam.get_account_password_policy) == refused(iam.delete_account_password_policy) == missing
+
+
+def test_when_a_password_was_last_used(aws: Sandbox) -> None:
+    alice = aws.user("alice")
+    iam = aws.client("iam")
+    assert "PasswordLastUsed" not in iam.get_user(UserName="alice")["User"]
+    alice.sign_in(password="wrong")
+    assert "PasswordLastUsed" not in iam.get_user(UserName="alice")["User"]
+    alice.console()
+    iam.update_user(UserName="alice", NewUserName="alicia")
+    assert abs(iam.list_users()["Users"][0]["PasswordLastUsed"].timestamp() - aws.now()) < 60
 
 
 def test_changing_ones_own_password(case: Case) -> None:

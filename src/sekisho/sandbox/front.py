@@ -48,6 +48,8 @@ class EmbeddedAws:
             caller = authenticated(
                 store, signed.access_key_id, signed.token, origin, arrived.header("user-agent") or "", signed.region
             )
+            if signed.token is None:
+                store.key_used(signed.access_key_id, signed.service, signed.region)
             call = read_call(arrived, signed.service, path)
             protocol = call.protocol
             return self._carry_out(arrived, caller, call, path, request_id)

@@ -102,7 +102,7 @@ def sign_in(aws: EmbeddedAws, client: Client, account_name: str, user_name: str,
         events.record_check_mfa(store, account.id, user_name, now, client.origin, client.user_agent, good=device is not None)
         if device is None:
             raise refuse("incorrect", "Your MFA code is wrong, or was used before. Wait for the next one.", mfa=True)
-    login.failures = 0
+    login.failures, login.last_used = 0, now.strftime("%Y-%m-%dT%H:%M:%SZ")
     store.put(login)
     session = Session(
         id=new_session_token(), access_key_id=new_id("ASIA"), secret=new_secret_key(), kind=CredentialKind.CONSOLE.value, account=account.id,

@@ -35,6 +35,8 @@ class AccessKey:
     created: str
     status: str = "Active"
     last_used: str | None = None
+    last_service: str = "N/A"
+    last_region: str = "N/A"
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Password:
     created: str
     reset_required: bool = False
     previous: list[str] = field(default_factory=list)
+    last_used: str | None = None
     failures: int = 0
     locked_until: float = 0.0
 
@@ -192,6 +195,13 @@ class Store:
         kind = _NAME_OF[type(thing)]
         self._tables[kind][thing.id] = thing
         self._write(f"INSERT OR REPLACE INTO thing VALUES ('{kind}', ?, ?)", thing.id, lambda: json.dumps(asdict(thing)))
+
+    def key_used(self, key_id: str, service: str, region: str) -> None:
+        """Note for GetAccessKeyLastUsed, to the minute, that a long-term key was used."""
+        key = self.keys.get(key_id)
+        minute = self.clock.now().strftime("%Y-%m-%dT%H:%M:00Z")
+        if key is not None and (key.last_used, key.last_service, key.last_region) != (minute, service, region):
+            self.put(replace(key, last_used=minute, last_service=service, last_region=region))
 
     def drop(self, thing: Thing) -> None:
         kind = _NAME_OF[type(thing)]

@@ -99,7 +99,7 @@ def _row(work: Work, user: User) -> list[str]:
     devices = work.store.devices_of(work.caller.account, user.name)
     said = ["false", "N/A", "N/A", "N/A"]
     if password is not None:
-        said = ["true", user.extra.get("PasswordLastUsed") or "no_information", password.created, "N/A"]
+        said = ["true", password.last_used or "no_information", password.created, "N/A"]
     created = str(user.extra.get("CreateDate") or "N/A")
     return [user.name, user.arn, created, *said, "true" if devices else "false", *_keys(work, user.name)]
 

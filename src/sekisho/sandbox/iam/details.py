@@ -39,7 +39,7 @@ def _policies(account: Account, wanted: set[str], used: set[str]) -> Iterator[Ma
         yield from customer_policies(account)
     if "AWSManagedPolicy" in wanted:
         for arn in used:
-            found = aws_policy(arn) if ":iam::aws:" in arn else None
+            found = aws_policy(arn)
             if found is not None:
                 yield found
 

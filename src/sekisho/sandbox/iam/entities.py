@@ -163,8 +163,6 @@ def output(kind: Kind, entity: Entity, *, full: bool = True) -> dict[str, Any]:
         "Path": entity.path, kind.parameter: entity.name, f"{kind.word}Id": entity.id, "Arn": entity.arn,
         "CreateDate": entity.extra.get("CreateDate"),
     }  # fmt: skip
-    if isinstance(entity, User):
-        found["PasswordLastUsed"] = entity.extra.get("PasswordLastUsed")
     if isinstance(entity, Role):
         found |= {
             "AssumeRolePolicyDocument": document_text(entity.trust.document), "Description": entity.extra.get("Description"),

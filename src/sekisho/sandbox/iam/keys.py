@@ -87,9 +87,7 @@ def get_access_key_last_used(work: Work) -> Mapping[str, Any]:
     key = work.store.keys.get(work.params["AccessKeyId"])
     if key is None or key.account != work.caller.account:
         raise no_such_entity(f"The Access Key with id {work.params['AccessKeyId']} cannot be found.")
-    used: dict[str, Any] = {"ServiceName": "N/A", "Region": "N/A"}
-    if key.last_used is not None:
-        used["LastUsedDate"] = key.last_used
+    used = {"LastUsedDate": key.last_used, "ServiceName": key.last_service, "Region": key.last_region}
     return {"UserName": _metadata(work, key)["UserName"], "AccessKeyLastUsed": used}
 
 

@@ -63,7 +63,7 @@ def _violation(text: str) -> AwsFault:
 
 def _new_password(work: Work, old: Password, password: str, *, reset: bool) -> Password:
     previous = [old.hashed, *old.previous][: _REMEMBERED - 1]
-    return Password(old.id, hash_password(password), iso(work.now), reset, previous)
+    return replace(old, hashed=hash_password(password), created=iso(work.now), reset_required=reset, previous=previous)
 
 
 # --- login profiles ------------------------------------------------------------------------------------------------------

@@ -35,7 +35,12 @@ def get_user(work: Work) -> Mapping[str, Any]:
     if "UserName" not in work.params and work.caller.kind is CredentialKind.ROOT:
         account = work.account
         return {"User": {"Path": "/", "UserName": account.alias or account.id, "UserId": account.id, "Arn": work.caller.principal}}
-    return {"User": output(USER, the(work, USER))}
+    return {"User": _shown(work, the(work, USER), full=True)}
+
+
+def _shown(work: Work, user: User, *, full: bool) -> dict[str, Any]:
+    password = work.store.password_of(work.caller.account, user.name)
+    return {**output(USER, user, full=full), "PasswordLastUsed": password.last_used if password is not None else None}
 
 
 def _on_user_or_root(work: Work) -> Need:
@@ -47,7 +52,7 @@ def _on_user_or_root(work: Work) -> Need:
 def list_users(work: Work) -> Mapping[str, Any]:
     prefix = work.params.get("PathPrefix", "/")
     found = page(work.params, [u for u in work.account.users if u.path.startswith(prefix)], lambda u: u.name, "Users")
-    return {**found, "Users": [output(USER, u, full=False) for u in found["Users"]]}
+    return {**found, "Users": [_shown(work, u, full=False) for u in found["Users"]]}
 
 
 def update_user(work: Work) -> Mapping[str, Any]:
