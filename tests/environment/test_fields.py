@@ -254,6 +254,19 @@ def test_trusts_as_F_09(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["users", "paths", "account"])
+def test_whom_the_forms_let_in_beside_F_09(form: str) -> None:
+    """Where users may assume any role, as in the article, only the trust policy holds: `account` then lets everybody in."""
+    data = changed("company", f"{OPERATOR}/trusts_as", form)
+    data["jump"]["self_service"] = "article"
+    estate = estate_of(data)
+    assert switch(estate, "platform/sato", "555566667777:role/operator", TOKYO)
+    for other in ("platform/suzuki", "developers/ito"):
+        assert switch(estate, other, "555566667777:role/operator", TOKYO) is (form == "account")
+    data["groups"]["partner-too"] = {"path": "/partner/", "users": ["noc-3"], "networks": ["partner-noc"]}
+    assert switch(estate_of(data), "partner/noc-3", "555566667777:role/operator", PARTNER) is (form != "users"), "another user at the path"
+
+
+@pytest.mark.parametrize("form", ["users", "paths", "account"])
 def test_a_trust_deny_names_whom_the_allow_names_F_14(form: str) -> None:
     """Never everybody: services would be denied as well."""
     role = estate_of(changed("company", f"{OPERATOR}/trusts_as", form)).role("arn:aws:iam::555566667777:role/operator")
