@@ -89,12 +89,38 @@ class Pattern:
     def _steps(self) -> Automaton:
         return Automaton(self.row)
 
+    @cached_property
+    def _stretches(self) -> tuple[str, ...] | None:
+        """The literal stretches between the stars, where there are no other wildcards."""
+        stretches = [""]
+        for token in self.row:
+            if token == STAR:
+                stretches.append("")
+            elif token.wild or token.also:
+                return None
+            else:
+                stretches[-1] += token.char
+        return tuple(stretches)
+
     def matches(self, text: str) -> bool:
         """Whether the whole of ``text`` matches."""
         if self.literal is not None:
             return text == self.literal
         if self._prefix is not None:
             return text.startswith(self._prefix)
+        stretches = self._stretches
+        if stretches is not None:
+            # With plain stars alone, taking each stretch where it first stands is enough.
+            first, *middle, last = stretches
+            if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
+                return False
+            at, end = len(first), len(text) - len(last)
+            for stretch in middle:
+                at = text.find(stretch, at, end)
+                if at < 0:
+                    return False
+                at += len(stretch)
+            return True
         machine = self._steps
         state = machine.start
         for char in text:

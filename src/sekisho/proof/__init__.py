@@ -11,14 +11,35 @@ How to use it::
 A ``Region`` is a set of contexts: ``a | b``, ``a & b``, ``a - b``, ``~a``, ``a == b``, ``a <= b``, ``context in a``, ``a.is_empty``,
 ``a.meets(b)``, ``a.witness()`` (one context, to put into a Request), ``a.changes(context)`` (the fewest keys to change to get in),
 ``a.boxes()`` and ``a.to_json()`` (the contract's REGION), ``a.narrowed(care)`` (simpler, equal inside ``care``; for printing),
-``a.keys`` (which keys matter), ``space.where(key, wanted)`` (contexts by the atom of a key). Regions of different questions, or of two
+``a.keys`` (which keys matter), ``a.at(key, value)`` (what is left to ask once a key has a value), ``region_where({"IpAddress": {…}})``
+(from a Condition block), ``space.where(key, wanted)`` (contexts by the atom of a key). Regions of different questions, or of two
 estates, can be mixed: they are brought into one space by themselves. ``given={"aws:sourceip": "203.0.113.10"}`` fixes a key before
 proving (None: absent), which is cheaper than cutting it out afterwards; keys in lower case.
 ``given=NO_SESSION_TAGS``: an AssumeRole without tags and source identity (they need further permissions, D-26, and so clutter the answer).
+Over an estate::
+
+    for row in reach(estate).rows:     # one a way: row.principal, row.role, row.hops, row.obtain, row.use, row.unknown, row.reasons, row.kinds
+        row.to_json()                  # the contract's row
+
 """
 
-from sekisho.proof.prove import NO_SESSION_TAGS, VARIED, Proof, prove
+from sekisho.proof.prove import NO_SESSION_TAGS, VARIED, Proof, prove, region_where
+from sekisho.proof.reach import Reach, Row, reach
 from sekisho.proof.region import Region, Space, TooManyCells
 from sekisho.proof.requests import possible_requests, sent_with
 
-__all__ = ["NO_SESSION_TAGS", "VARIED", "Proof", "Region", "Space", "TooManyCells", "possible_requests", "prove", "sent_with"]
+__all__ = [
+    "NO_SESSION_TAGS",
+    "VARIED",
+    "Proof",
+    "Reach",
+    "Region",
+    "Row",
+    "Space",
+    "TooManyCells",
+    "possible_requests",
+    "prove",
+    "reach",
+    "region_where",
+    "sent_with",
+]

@@ -16,10 +16,10 @@ from sekisho.decision.decide import COMPANIONS, Authorizer, Matched, Question
 from sekisho.decision.layers import Layers
 from sekisho.decision.request import Request
 from sekisho.estate.model import Estate
-from sekisho.policy import DEFAULT, Settings
+from sekisho.policy import DEFAULT, Policy, Settings
 from sekisho.policy.condition import Context, Value
 from sekisho.policy.keys import spelled
-from sekisho.policy.matching import ReadyStatement
+from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.proof.atoms import Ask, bind, bind_resource
 from sekisho.proof.region import OTHERS, Region, Space, TooManyCells
 from sekisho.proof.requests import possible_requests, presence
@@ -87,6 +87,19 @@ def prove(
     question = Authorizer(policies, settings).question(request)
     overriding = {k: v for k, v in request.context.items() if k in question.facts and k not in VARIED and question.facts[k] != v}
     return prove_question(question, {**overriding, **(given or {})})
+
+
+def region_where(conditions: Mapping[str, Mapping[str, Any]]) -> Region:
+    """The contexts in which a Condition block of the policy language holds.
+
+    >>> region_where({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}).contains({"aws:SourceIp": "203.0.113.5"})
+    True
+    """
+    block = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": conditions}
+    ready = ready_policy(Policy.parse({"Version": "2012-10-17", "Statement": block}), DEFAULT).statements[0]
+    asks, constant = bound(ready, None, DEFAULT, {}, {})
+    space = Space(asks)
+    return Region(space, box_of(asks, constant, space)[0])
 
 
 def prove_question(question: Question, given: Mapping[str, Value | None] | None = None) -> Proof:

@@ -43,7 +43,12 @@ class Space:
     MOST_STEPS = 1_000_000
 
     def __init__(
-        self, asks: Iterable[Ask] = (), *, fixed: Mapping[str, Value | None] | None = None, usual: Mapping[str, Value] | None = None
+        self,
+        asks: Iterable[Ask] = (),
+        *,
+        fixed: Mapping[str, Value | None] | None = None,
+        usual: Mapping[str, Value] | None = None,
+        most_steps: int = MOST_STEPS,
     ) -> None:
         self.asks = tuple(dict.fromkeys(asks))
         self.fixed = dict(fixed or {})
@@ -61,6 +66,7 @@ class Space:
         self._meets: dict[tuple[int, int], bool] = {}
         self._joined: dict[int, tuple[Space, Space]] = {}
         self.steps = 0
+        self.most_steps = most_steps
 
     # Nodes: 0 is nothing, 1 is everything; an edge to 0 isn't kept ---------------------------------------------------
 
@@ -264,7 +270,7 @@ class Space:
 
     def _step(self) -> None:
         self.steps += 1
-        if self.steps > self.MOST_STEPS:
+        if self.steps > self.most_steps:
             raise TooManyCells([key for axis in self.axes for key in axis.keys])
 
     # Regions --------------------------------------------------------------------------------------------------------
@@ -442,6 +448,31 @@ class Region:
             else:
                 return False
         return node == 1
+
+    def at(self, key: str, value: Value | None) -> Region:
+        """What is left to ask once ``key`` has this value (None: is absent): a region that doesn't look at the key any more."""
+        space = self.space
+        level = space.axis_of_key.get(key.lower())
+        if level is None or space.axes[level].keys != (key.lower(),):
+            return self
+        bit = 1 << space.axes[level].atom_of({} if value is None else {key.lower(): value})
+        known = {0: 0, 1: 1}
+
+        def cut(node: int) -> int:
+            if node not in known:
+                if space.levels[node] == level:
+                    known[node] = next((child for child, mask in space.kids[node] if mask & bit), 0)
+                elif space.levels[node] > level:
+                    known[node] = node
+                else:
+                    merged: dict[int, int] = {}
+                    for child, mask in space.kids[node]:
+                        following = cut(child)
+                        merged[following] = merged.get(following, 0) | mask
+                    known[node] = space.node(space.levels[node], merged)
+            return known[node]
+
+        return Region(space, cut(self.node))
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from sekisho.proof.region import Region, Space
 
 MFA, AGE, ISSUED, SOURCE_IP = "aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime", "aws:sourceip"
 VPC_KEYS = ("aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip", "aws:sourcevpcarn", "aws:vpceaccount", "aws:vpceorgid", "aws:vpceorgpaths")
+USERS = (CredentialKind.CONSOLE, CredentialKind.KEY, CredentialKind.SESSION_TOKEN)
 _NEVER_CONSOLE = ("sts:externalid", "sts:sourceidentity")
 
 
@@ -70,8 +71,8 @@ def sent_with(space: Space, kind: CredentialKind, *, mfa: bool, on_call: bool = 
     """The contexts that requests signed with such credentials bring. ``mfa``: the credentials carry MFA, or, for a long-term key with
     ``on_call``, the AssumeRole call passes SerialNumber and TokenCode (E-08)."""
     long_term = kind in (CredentialKind.KEY, CredentialKind.ROOT)
-    region = possible_requests(space, "role-session" if kind is CredentialKind.ROLE_SESSION else "user")
-    if (long_term and not on_call) or kind is CredentialKind.FEDERATED:
+    region = possible_requests(space, "user" if kind in USERS else "role-session")
+    if (long_term and not on_call) or kind in (CredentialKind.FEDERATED, CredentialKind.IDENTITY_PROVIDER):
         region &= space.where(MFA, is_absent) & space.where(AGE, is_absent)
     else:
         region &= space.where(MFA, _true if mfa else _false) & space.where(AGE, is_there if mfa else is_absent)
