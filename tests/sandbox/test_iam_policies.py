@@ -88,6 +88,13 @@ def test_what_is_not_there_cannot_be_attached(case: Case, arn: str) -> None:
     assert refused(iam.attach_user_policy, UserName="alice", PolicyArn=arn) == expected
 
 
+def test_a_policy_of_a_service_linked_role_is_not_for_others(case: Case) -> None:
+    iam = case.iam()
+    make(iam, "role")
+    arn = "arn:aws:iam::aws:policy/aws-service-role/AWSSupportServiceRolePolicy"
+    assert refused(iam.attach_role_policy, RoleName="it", PolicyArn=arn)[:2] == ("PolicyNotAttachable", 400)
+
+
 def test_versions(case: Case) -> None:
     iam = case.iam()
     arn = iam.create_policy(PolicyName="p", PolicyDocument=READ, Path="/x/", Description="d", Tags=[{"Key": "a", "Value": "b"}])["Policy"]["Arn"]

@@ -72,6 +72,8 @@ def delete_inline(kind: Kind, work: Work) -> Mapping[str, Any]:
 
 def attach(kind: Kind, work: Work) -> Mapping[str, Any]:
     entity, attached = _changeable(work, kind), attachable(work.account, work.params["PolicyArn"])
+    if ":aws:policy/aws-service-role/" in attached.arn:
+        raise AwsFault("PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role.")
     if all(a.arn != attached.arn for a in entity.attached):
         check_quota(f"{kind.part}_attached", len(entity.attached) + 1)
         put(work, kind, replace(entity, attached=(*entity.attached, attached)), entity)
