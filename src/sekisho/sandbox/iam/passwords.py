@@ -39,7 +39,7 @@ def check_password(account: Account, user: User, password: str, old: Password | 
         ("RequireNumbers", "number", any(c in string.digits for c in password)),
         ("RequireSymbols", "symbol", any(c in _SYMBOLS for c in password)),
     )
-    length = policy.get("MinimumPasswordLength", 6) if policy is not None else 8
+    length = (policy.get("MinimumPasswordLength") or 6) if policy is not None else 8
     if len(password) < length:
         raise _violation(f"Password should have a minimum length of {length}")
     if policy is None:
