@@ -40,6 +40,9 @@ def command(source: str, estate_path: str | None) -> int:
     resource_control, vpc_endpoint), or one condition with a context. One JSON object comes out for each line; a line that can't be read
     gives {"id", "error"}, the rest still runs, and the exit status is 2.
 
+    request.credentials may say what the request is signed with (console, key, session-token, role-session, identity-provider, federated,
+    root), which refines what STS and IAM let it do at all.
+
     A session's role has the path that aws:PrincipalArn tells, else that of the policy which names a role of its name. A federated user is
     taken to be a session of the user of that name, unless aws:PrincipalArn names another user.
     """
@@ -228,6 +231,7 @@ class _Policies:
     """What a batch has compiled: many cases bring the same documents, and compiling one takes longer than a hundred decisions."""
 
     _MOST_KEPT = 1000
+    _LONGEST_KEPT = 200_000
 
     def __init__(self, estate: Estate | None) -> None:
         from sekisho.decision import Authorizer
@@ -243,9 +247,11 @@ class _Policies:
         key = is_trust, json.dumps(given)
         found = self._kept.get(key)
         if found is None:
-            if len(self._kept) >= self._MOST_KEPT:
-                self._kept.clear()
-            found = self._kept[key] = Authorizer(_layers(given, is_trust))
+            found = Authorizer(_layers(given, is_trust))
+            if len(key[1]) <= self._LONGEST_KEPT:
+                if len(self._kept) >= self._MOST_KEPT:
+                    self._kept.clear()
+                self._kept[key] = found
         return found
 
 

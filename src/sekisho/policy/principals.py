@@ -46,6 +46,10 @@ class Caller:
 _ARN = re.compile(r"arn:([a-z0-9-]+):(iam|sts)::(\d{12}|aws|cloudfront):(.+)", re.DOTALL)
 
 
+_OIDC_AT_AWS = ("cognito-identity.amazonaws.com", "www.amazon.com")
+"""OpenID providers whose host names look like a service's."""
+
+
 @lru_cache(maxsize=8192)
 def caller(principal: str, *, entity: str = "", unique_id: str = "") -> Caller | None:
     """Read a principal: an ARN of a user, role session, federated user, root or role; a service's host name; ``anonymous``.
@@ -61,7 +65,7 @@ def caller(principal: str, *, entity: str = "", unique_id: str = "") -> Caller |
     if not match:
         if principal.startswith("arn:") or "/" in principal or ":" in principal:
             return None
-        if principal.endswith((".amazonaws.com", ".amazonaws.com.cn", ".amazon.com", ".aws.internal")):
+        if principal not in _OIDC_AT_AWS and principal.endswith((".amazonaws.com", ".amazonaws.com.cn", ".amazon.com", ".aws.internal")):
             return Caller("service", principal)
         return Caller("federated", principal) if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", principal) else None
     partition, service, account, rest = match.groups()
@@ -102,7 +106,9 @@ class PrincipalElement:
         if who.kind == "service":
             return Grant.DIRECT if who.arn in self.service else Grant.NONE
         if who.kind == "federated":
-            return Grant.DIRECT if who.arn in self.federated or who.name in self.federated else Grant.NONE
+            provider = ":oidc-provider/" + who.arn
+            named = any(entry in (who.arn, who.name) or entry.endswith(provider) for entry in self.federated)
+            return Grant.DIRECT if named else Grant.NONE
         best = Grant.NONE
         for entry in self.aws:
             found = _entry_names(entry, who)
