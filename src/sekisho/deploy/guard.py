@@ -13,13 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sekisho.decision import Authorizer, CredentialKind, Request, request_context
+from sekisho.decision.sign_in import sign_in_allowed
 from sekisho.deploy.changes import Change
 from sekisho.deploy.effect import states
 from sekisho.deploy.plan import Plan
-from sekisho.estate import Account, Estate, Role, SignIn, User
-from sekisho.policy.operators import OPERATORS, network
-from sekisho.policy.operators import address as read_address
-from sekisho.policy.settings import DEFAULT
+from sekisho.estate import Account, Estate, Role, User
 
 ANYWHERE = ("198.18.0.9", "2001:db8:ffff::9")
 """Addresses of no network: of the blocks for benchmarks and documentation. Who gets in from there gets in from anywhere."""
@@ -117,18 +115,9 @@ class _Asked:
 
 
 def may_sign_in(estate: Estate, user: User, address: str) -> bool:
-    """Method 3: whether a user may sign in from an address (M-06's model: denied outside the networks, but for the excluded)."""
+    """Method 3: whether a user may sign in from an address."""
     account = estate.account(user.arn.split(":")[4])
-    policy = account.sign_in if account else None
-    return policy is None or not policy.enforced or not policy.statements or signs_in(policy, user, address)
-
-
-def signs_in(policy: SignIn, user: User, address: str) -> bool:
-    """Whether one of the statements lets the user in: excluded by name (M-05: without a path), or from one of its networks."""
-    if any(user.arn in s.excluded_principals for s in policy.statements):
-        return True
-    inside = OPERATORS["IpAddress"].holds
-    return any(inside(read_address(address), network(c, DEFAULT)) for s in policy.statements for c in s.source_ip)
+    return sign_in_allowed(account.sign_in if account else None, {"aws:SourceIp": address, "signin:PrincipalArn": user.arn})
 
 
 def guard(plan: Plan, *, callers: Mapping[str, str] | None = None, address: str | None = None) -> Verdict:
