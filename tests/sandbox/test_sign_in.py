@@ -106,7 +106,7 @@ def test_J_1_a_switch_leaves_three_records(aws: Sandbox, alice: Person) -> None:
     assert switch["additionalEventData"]["SwitchFrom"] == alice.arn
     assert switch["userIdentity"]["arn"] == f"arn:aws:sts::{T}:assumed-role/Ops/alice"
     assert switch["eventID"] == answer["event"]
-    (called,) = [e for e in aws.events(T, "DescribeInstances")]
+    (called,) = aws.events(T, "DescribeInstances")
     assert called["userIdentity"]["accessKeyId"] == ours["responseElements"]["credentials"]["accessKeyId"]
     assert called["sourceIPAddress"] == CAFE
 
@@ -115,7 +115,8 @@ def test_J_2_and_J_5_a_refused_switch_shows_one_text_and_records_another(aws: Sa
     role = aws.role(trust(alice.arn, **MFA, **INSIDE))
     keys = alice.console(CAFE)
     causes = {
-        "outside": (role, CAFE), "no such role": (f"arn:aws:iam::{T}:role/Nothing", OFFICE), "no such account": ("arn:aws:iam::999988887777:role/X", OFFICE),
+        "outside": (role, CAFE), "no such role": (f"arn:aws:iam::{T}:role/Nothing", OFFICE),
+        "no such account": ("arn:aws:iam::999988887777:role/X", OFFICE),
     }  # fmt: skip
     for arn, address in causes.values():
         status, answer = alice.switch(keys, arn, address)

@@ -35,7 +35,8 @@ def build(aws: Sandbox, vector: dict[str, Any]) -> Person:
     for name in vector["group"]:
         iam.put_group_policy(GroupName=DATA["group"], PolicyName=name, PolicyDocument=json.dumps(DATA["documents"][name]))
     alice = Person.__new__(Person)
-    alice.sandbox, alice.name, alice.arn, alice.password, alice.seed, alice.step = aws, "alice", DATA["defaults"]["principal"], "Correct-horse-1", "", 0
+    alice.sandbox, alice.name, alice.arn, alice.password = aws, "alice", DATA["defaults"]["principal"], "Correct-horse-1"
+    alice.seed, alice.step = "", 0
     iam.create_login_profile(UserName="alice", Password=alice.password)
     alice.key = iam.create_access_key(UserName="alice")["AccessKey"]
     return alice

@@ -115,7 +115,10 @@ def _without_method_1(environment: Environment) -> Environment | None:
     if not (has_first and has_second):
         return None
     jump = wanted.jump.model_copy(update={"networks": "anywhere"})
-    groups = {name: group.model_copy(update={"networks": "anywhere"}) for name, group in wanted.groups.items()}
+    # A group that is free of method 1 by its own word stays so: it is excluded from method 3 as well.
+    groups = {
+        name: group if group.networks == "anywhere" else group.model_copy(update={"networks": None}) for name, group in wanted.groups.items()
+    }
     return replace(environment, wanted=wanted.model_copy(update={"jump": jump, "groups": groups}))
 
 

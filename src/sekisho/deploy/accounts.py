@@ -109,11 +109,15 @@ class Accounts:
         retries: dict[str, Any] = {"mode": "standard"} | ({} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": ATTEMPTS})
         config = Config(retries=retries, connect_timeout=10, read_timeout=60, user_agent_appid="sekisho")
         client = session.client(service, region_name=REGION, config=config)
-        endpoint = str(client.meta.endpoint_url)
-        if service == "signin" and not str(urlsplit(endpoint).hostname).endswith(_AWS_HOSTS):
-            # botocore's endpoint rules send the control plane of `signin` to AWS whatever endpoint is set: keep the calls where they belong.
-            client.meta.events.register("before-sign.signin", partial(_sent_to, endpoint))
-        return client
+        return kept_on_endpoint(client)
+
+
+def kept_on_endpoint(client: Any) -> Any:
+    """The client, held to the endpoint that it was made with: botocore's rules send the control plane of `signin` to AWS whatever is set."""
+    endpoint = str(client.meta.endpoint_url)
+    if client.meta.service_model.service_name == "signin" and not str(urlsplit(endpoint).hostname).endswith(_AWS_HOSTS):
+        client.meta.events.register("before-sign.signin", partial(_sent_to, endpoint))
+    return client
 
 
 def _sent_to(endpoint: str, request: Any, **_: Any) -> None:

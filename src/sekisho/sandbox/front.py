@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sekisho.sandbox import bridge, events, iam, needs, sts
+from sekisho.sandbox import bridge, events, iam, needs, signin_policies, sts
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.identity import Caller, authenticated, authorise, secret_of
 from sekisho.sandbox.operation import Need, Operation, Work
@@ -19,7 +19,9 @@ from sekisho.sandbox.protocol import Answer, Call, read_call, write_fault, write
 from sekisho.sandbox.signature import Arrived, check_signature, is_signed
 from sekisho.sandbox.store import Store
 
-OPERATIONS: Mapping[str, Mapping[str, Operation]] = {"iam": iam.OPERATIONS, "sts": sts.OPERATIONS, "cloudtrail": events.OPERATIONS}
+OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
+    "iam": iam.OPERATIONS, "sts": sts.OPERATIONS, "cloudtrail": events.OPERATIONS, "signin": signin_policies.OPERATIONS,
+}  # fmt: skip
 """What is carried out here; everything else is moto's, behind ``needs.py``."""
 
 _NAMESPACE = {"iam": "https://iam.amazonaws.com/doc/2010-05-08/", "sts": "https://sts.amazonaws.com/doc/2011-06-15/"}

@@ -164,7 +164,7 @@ class Server:
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             SandboxApp(aws), http="httptools", ws="none", lifespan="off", log_level="critical", access_log=False, timeout_keep_alive=30,
-            limit_concurrency=512, h11_max_incomplete_event_size=64 * 1024, server_header=False,
+            timeout_graceful_shutdown=1, limit_concurrency=512, h11_max_incomplete_event_size=64 * 1024, server_header=False,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, name="embedded-aws", daemon=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sekisho.deploy.accounts import kept_on_endpoint
 from sekisho.errors import OutsideError
 
 TIMEOUT_S = 60
@@ -62,10 +63,11 @@ class Api:
 
     def client(self, service: str, address: str, keys: Keys) -> Any:
         """A boto3 client that calls from ``address``; empty: from this machine."""
-        return self._session.client(
+        made = self._session.client(
             service, endpoint_url=self._endpoint(address), aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret,
             aws_session_token=keys.token, config=self._config,
         )  # fmt: skip
+        return kept_on_endpoint(made)
 
     def _endpoint(self, address: str) -> str:
         return f"{self.endpoint}/from/{address}" if address else self.endpoint

@@ -14,8 +14,9 @@ from typing import Any
 
 from sekisho.deploy.calls import run
 from sekisho.deploy.changes import changes
+from sekisho.deploy.collect import collect
 from sekisho.errors import OutsideError
-from sekisho.estate import Estate, account_from_json
+from sekisho.estate import Estate
 from sekisho.sandbox.access import administrators
 from sekisho.walk.api import Api, Keys
 from sekisho.walk.walk import Progress
@@ -28,11 +29,15 @@ class AdministratorClients:
 
     def __init__(self, api: Api, keys: Mapping[str, Keys]) -> None:
         self._api, self._keys = api, keys
+        self._made: dict[tuple[str, str], Any] = {}
 
     def client(self, account: str, service: str) -> Any:
         if account not in self._keys:
             raise OutsideError(f"there is no administrator of account {account}", remedy="the embedded AWS must hold every account of the file")
-        return self._api.client(service, "", self._keys[account])
+        made = self._made.get((account, service))
+        if made is None:
+            made = self._made[account, service] = self._api.client(service, "", self._keys[account])
+        return made
 
 
 def apply_estate(existing: Estate, wanted: Estate, api: Api, keys: Mapping[str, Keys], progress: Progress = lambda _: None) -> int:
@@ -85,14 +90,5 @@ def _await(process: subprocess.Popen[bytes], ready: Path, log: Path) -> dict[str
 
 
 def existing_estate(api: Api, keys: Mapping[str, Keys], accounts: list[str]) -> Estate:
-    """What the accounts hold now, as GetAccountAuthorizationDetails tells it."""
-    clients = AdministratorClients(api, keys)
-    found = []
-    for account in accounts:
-        pages = clients.client(account, "iam").get_paginator("get_account_authorization_details").paginate()
-        body: dict[str, list[Any]] = {}
-        for page in pages:
-            for name in ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"):
-                body.setdefault(name, []).extend(page.get(name, ()))
-        found.append(account_from_json(json.loads(json.dumps(body, default=str)), account_id=account))
-    return Estate.of(found)
+    """What the accounts hold now, as far as `apply_estate` could change it."""
+    return collect(AdministratorClients(api, keys), accounts, brief=True)

@@ -1,0 +1,1 @@
+"""`sekisho try`: the main job, walked."""
