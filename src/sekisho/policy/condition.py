@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sekisho.policy.keys import MANY
 from sekisho.policy.operators import NULL, OPERATORS, Operator, OperatorUse, Unknown, Unreadable, Want, boolean
@@ -30,12 +31,22 @@ class Condition:
     pointer: str = ""
 
 
+class Quick(NamedTuple):
+    """A condition that looks at one value alone: what it says of an absent key, and of a value: ``seen`` keeps the last answers."""
+
+    key: str
+    when_absent: bool
+    seen: dict[Value, bool]
+    answer: Callable[[Value], bool]
+
+
 @dataclass(frozen=True)
 class ReadyCondition:
     """A condition compiled for a policy version and settings. ``key`` in lower case; ``also`` the keys of its variables.
 
     ``test(context)`` is the answer. ``wants`` are the policy values as read, without those that can't be read; None where a
     variable makes them depend on the request. ``unreadable`` and ``unknown`` say which values can't be read or understood.
+    ``quick`` is the test in another form, where it has one.
     """
 
     condition: Condition
@@ -46,6 +57,7 @@ class ReadyCondition:
     also: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    quick: Quick | None = None
 
 
 def normal_value(value: object) -> Value | None:
@@ -89,19 +101,21 @@ def ready(condition: Condition, *, expands: bool, settings: Settings) -> ReadyCo
             return positive_hit != row.negated
 
     test: Test
+    quick: Quick | None = None
     if use.quantifier == "ForAllValues":
         test = _for_all(key, listed)
     elif use.quantifier == "ForAnyValue":
         test = _for_any(key, listed, missing)
     elif not varying and not unknown and condition.values:
-        test = _single_fixed(key, row, wants, missing or row.negated, row.of_invalid(settings))
+        quick = _single_fixed(key, row, wants, missing or row.negated, row.of_invalid(settings))
+        test = _quick_test([quick])
     else:
         test = _single(key, listed, missing or row.negated)
     also = tuple(dict.fromkeys(v.key for t in varying for v in t.variables))
     texts = [condition.values[i] for i, t in enumerate(templates) if not t.variables]
     return ReadyCondition(
         condition, key, row, test, None if varying else tuple(wants), also,
-        tuple(texts[i] for i in unreadable), tuple(f"{texts[i]}: {why}" for i, why in unknown),
+        tuple(texts[i] for i in unreadable), tuple(f"{texts[i]}: {why}" for i, why in unknown), quick,
     )  # fmt: skip
 
 
@@ -165,8 +179,8 @@ def _null_test(key: str, values: Sequence[str], settings: Settings) -> Test:
     return null
 
 
-def _single_fixed(key: str, row: Operator, wants: Sequence[Want], when_absent: bool, invalid: bool) -> Test:
-    """The common case, kept short because every decision runs it: no variables, no set operator.
+def _single_fixed(key: str, row: Operator, wants: Sequence[Want], when_absent: bool, invalid: bool) -> Quick:
+    """The common case: no variables, no set operator.
 
     The answer depends on one value, and the same few come again and again (an office's address, "true"): the last ones are kept.
     """
@@ -187,14 +201,37 @@ def _single_fixed(key: str, row: Operator, wants: Sequence[Want], when_absent: b
         seen[value] = found
         return found
 
-    def test(context: Context) -> bool:
-        value = context.get(key)
-        if value is None:
-            return when_absent
-        found = seen.get(value)
-        return answer(value) if found is None else found
+    return Quick(key, when_absent, seen, answer)
 
-    return test
+
+def _quick_test(conditions: Sequence[Quick]) -> Test:
+    """All of them hold. One function for all, because every decision runs it and calls are what costs; for the same reason plain tuples."""
+    rows = [(c.key, c.when_absent, c.seen, c.answer) for c in conditions]
+    if len(rows) == 1:
+        key, when_absent, seen, answer = rows[0]
+
+        def one(context: Context) -> bool:
+            value = context.get(key)
+            if value is None:
+                return when_absent
+            found = seen.get(value)
+            return answer(value) if found is None else found
+
+        return one
+
+    def every(context: Context) -> bool:
+        for key, when_absent, seen, answer in rows:
+            value = context.get(key)
+            if value is None:
+                if when_absent:
+                    continue
+                return False
+            found = seen.get(value)
+            if not (answer(value) if found is None else found):
+                return False
+        return True
+
+    return every
 
 
 _ANSWERS_KEPT = 64
@@ -244,23 +281,15 @@ def _for_any(key: str, listed: Listed, if_exists: bool) -> Test:
     return test
 
 
-def all_hold(tests: Sequence[Test]) -> Test:
+def all_hold(conditions: Sequence[ReadyCondition]) -> Test:
     """C-01: every condition of a block must hold; none at all holds always."""
-    if not tests:
+    if not conditions:
         return lambda _context: True
+    if all(c.quick for c in conditions):
+        return _quick_test([c.quick for c in conditions if c.quick])
+    tests = [c.test for c in conditions]
     if len(tests) == 1:
         return tests[0]
-    if len(tests) == 2:
-        first, second = tests
-
-        def both(context: Context) -> bool | None:
-            one = first(context)
-            if one is False:
-                return False
-            two = second(context)
-            return two if one else (False if two is False else None)
-
-        return both
     every = tuple(tests)
 
     def all_of_them(context: Context) -> bool | None:

@@ -190,7 +190,7 @@ def _ready_statement(statement: Statement, policy: Policy, settings: Settings) -
     conditions = tuple(ready(c, expands=policy.expands_variables, settings=settings) for c in statement.conditions)
     return ReadyStatement(
         statement, policy, tuple(action_pattern(t) for t in texts or ()), _resource_entries(statement, policy), conditions,
-        all_hold([c.test for c in conditions]),
+        all_hold(conditions),
     )  # fmt: skip
 
 
