@@ -64,9 +64,12 @@ def test_a_role_from_first_to_last(case: Case) -> None:
     made = iam.create_role(RoleName="ops", AssumeRolePolicyDocument=trust(OTHER), Description="for ops", MaxSessionDuration=7200)["Role"]
     assert made["RoleId"].startswith("AROA")
     assert made["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"AWS": [f"arn:aws:iam::{OTHER}:root"]}
-    iam.update_role(RoleName="ops", MaxSessionDuration=3600)
+    iam.update_role(RoleName="ops", MaxSessionDuration=43200)
     shown = iam.get_role(RoleName="ops")["Role"]
-    assert (shown["MaxSessionDuration"], shown["Description"]) == (3600, "for ops")
+    assert (shown["MaxSessionDuration"], shown["Description"]) == (43200, "for ops")
+    iam.update_role(RoleName="ops", Description="for all")
+    shown = iam.get_role(RoleName="ops")["Role"]
+    assert (shown["MaxSessionDuration"], shown["Description"]) == (3600, "for all")
     assert iam.update_role_description(RoleName="ops", Description="")["Role"].get("Description") is None
     iam.update_assume_role_policy(RoleName="ops", PolicyDocument=trust("*"))
     assert iam.list_roles()["Roles"][0]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"AWS": ["*"]}
@@ -130,6 +133,7 @@ def test_a_role_from_first_to_last(case: Case) -> None:
             "tag_user", {"UserName": "alice", "Tags": [{"Key": f"k{i}", "Value": ""} for i in range(50)]},
             ("LimitExceeded", 409, "The number of tags has reached the maximum limit."), id="A.4 tags",
         ),
+        pytest.param("update_role", {"RoleName": "ops", "MaxSigninSessionDuration": 7200}, ("InvalidInput", 400, None), id="not here yet"),
         pytest.param("create_account_alias", {"AccountAlias": "a\x01b"}, ("ValidationError", 400, None), id="what XML can't hold"),
         pytest.param("tag_user", {"UserName": "alice", "Tags": [{"Key": "a\x1fb", "Value": ""}]}, ("ValidationError", 400, None), id="tag letters"),
         pytest.param("list_users", {"Marker": "AAAA"}, ("InvalidInput", 400, None), id="marker"),

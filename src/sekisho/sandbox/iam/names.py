@@ -25,6 +25,8 @@ _CHECKED_ELSEWHERE = frozenset(
     ("policyDocumentType", "passwordType", "pathType", "pathPrefixType", "policyPathType", "tagKeyType", "tagValueType", "markerType")
 )  # fmt: skip
 """Shapes whose patterns are not Python's, or whose failures have texts of their own."""
+_NOT_HERE = frozenset(("MaxSigninSessionDuration", "ResetMaxSigninSessionDuration"))
+"""What would be taken and then not done is refused instead."""
 _PATH = re.compile(r"/|/[!-~]+/")
 
 
@@ -44,6 +46,8 @@ def check_params(call: Call) -> None:
     if shape is None:
         return
     _check(shape, call.params, "")
+    for name in _NOT_HERE & call.params.keys():
+        raise AwsFault("InvalidInput", f"The embedded AWS doesn't have {name} yet: leave it out.")
     for name in ("Path", "NewPath", "PathPrefix"):
         path = call.params.get(name)
         if path is not None and not (_PATH.fullmatch(path) or (name == "PathPrefix" and re.fullmatch(r"/[!-~]*", path))):

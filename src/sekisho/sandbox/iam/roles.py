@@ -53,8 +53,9 @@ def _changeable(work: Work) -> Role:
 
 
 def update_role(work: Work) -> Mapping[str, Any]:
+    """A session length that is left out goes back to one hour, as AWS documents; a description that is left out stays."""
     role = _changeable(work)
-    new = replace(role, max_session_s=work.params.get("MaxSessionDuration", role.max_session_s))
+    new = replace(role, max_session_s=work.params.get("MaxSessionDuration", 3600))
     if "Description" in work.params:
         new = with_extra(new, Description=work.params["Description"] or None)
     put(work, ROLE, new, role)
