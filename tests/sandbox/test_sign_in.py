@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -239,10 +241,16 @@ def test_no_record_holds_a_secret(aws: Sandbox, alice: Person) -> None:
     ],
 )  # fmt: skip
 def test_bad_bodies(aws: Sandbox, body: bytes, content_type: str, status: int) -> None:
-    import urllib.error
-    import urllib.request
-
     request = urllib.request.Request(f"{aws.endpoint}/signin/login", body, {"content-type": content_type})
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
     assert caught.value.code == status and b"Traceback" not in caught.value.read()
+
+
+@pytest.mark.parametrize(("host", "status"), [("evil.example", 421), ("127.0.0.1.evil.example:80", 421), ("localhost", 403), ("LOCALHOST:4566", 403)])
+def test_a_name_pointed_at_this_machine_is_not_answered(aws: Sandbox, host: str, status: int) -> None:
+    body = json.dumps({"account": J, "user": "nobody", "password": "x"}).encode()
+    request = urllib.request.Request(f"{aws.endpoint}/signin/login", body, {"content-type": "application/json", "host": host})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == status

@@ -17,7 +17,7 @@ from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.front import EmbeddedAws
 from sekisho.sandbox.origin import Origin, parted
 from sekisho.sandbox.protocol import Answer
-from sekisho.sandbox.signature import Arrived
+from sekisho.sandbox.signature import Arrived, is_signed
 from sekisho.sandbox.store import Session
 
 DEFAULT_PORT = 4566
@@ -27,16 +27,26 @@ MAX_BODY = 16 * 1024 * 1024
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Pages = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+PAGES = ("/console", "/static/")
+"""Where pages are; no AWS client asks there without a signature."""
 
 
 class SandboxApp:
-    """The ASGI application. Calls are answered on the event loop's own thread, so one after the other."""
+    """The ASGI application. Calls are answered on the event loop's own thread, so one after the other.
 
-    def __init__(self, aws: EmbeddedAws) -> None:
+    ``pages`` is an ASGI application for people: it gets what a browser asks for at ``/`` and under ``PAGES``.
+    """
+
+    def __init__(self, aws: EmbeddedAws, pages: Pages | None = None) -> None:
         self.aws = aws
+        self.pages = pages
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            return
+        if self.pages is not None and _is_for_people(scope):
+            await self.pages(scope, receive, send)
             return
         body = await _body(scope, receive)
         if body is None:
@@ -48,7 +58,10 @@ class SandboxApp:
         await _send(send, self.answer(arrived))
 
     def answer(self, arrived: Arrived) -> Answer:
-        if "/signin/" in arrived.path:
+        if "/signin/" in arrived.path and not is_signed(arrived):
+            # A page of another site whose name was pointed at this machine would be of the same origin: its Host gives it away.
+            if not is_this_machine(arrived.header("host") or ""):
+                return _json(421, {"message": "Ask for 127.0.0.1 or localhost."})
             try:
                 origin, path, _ = parted(arrived.path)
             except AwsFault as fault:
@@ -56,6 +69,22 @@ class SandboxApp:
             if path.startswith("/signin/"):
                 return _signin(self.aws, arrived, origin, path.removeprefix("/signin/"))
         return self.aws.answer(arrived)
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a Host header names this machine by its own names."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return name.lower() in ("127.0.0.1", "localhost", "[::1]") or name.lower().endswith(".localhost")
+
+
+def _is_for_people(scope: MutableMapping[str, Any]) -> bool:
+    path: str = scope["path"]
+    if any(k.lower() == b"authorization" for k, _ in scope["headers"]):
+        return False
+    if path.startswith(PAGES):
+        return True
+    accepts = next((v for k, v in scope["headers"] if k.lower() == b"accept"), b"")
+    return path == "/" and scope["method"] in ("GET", "HEAD") and b"text/html" in accepts
 
 
 async def _body(scope: MutableMapping[str, Any], receive: Receive) -> bytes | None:
@@ -158,12 +187,12 @@ class Server:
     ``port`` 0 takes a free one. Raises OutsideError where the port is taken.
     """
 
-    def __init__(self, aws: EmbeddedAws, port: int = DEFAULT_PORT) -> None:
+    def __init__(self, aws: EmbeddedAws, port: int = DEFAULT_PORT, pages: Pages | None = None) -> None:
         self.aws = aws
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            SandboxApp(aws), http="httptools", ws="none", lifespan="off", log_level="critical", access_log=False, timeout_keep_alive=30,
+            SandboxApp(aws, pages), http="httptools", ws="none", lifespan="off", log_level="critical", access_log=False, timeout_keep_alive=30,
             timeout_graceful_shutdown=1, limit_concurrency=512, h11_max_incomplete_event_size=64 * 1024, server_header=False,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
