@@ -30,7 +30,8 @@ from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.principals import Caller, Grant, caller
 
 _ASSUME = frozenset(("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"))
-_TRUST_CALLS = _ASSUME | {"sts:tagsession", "sts:setsourceidentity"}
+_BESIDE_ASSUME = frozenset(("sts:tagsession", "sts:setsourceidentity"))
+_TRUST_CALLS = _ASSUME | _BESIDE_ASSUME
 
 COMPANIONS = ((("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys"), "sts:TagSession"), (("sts:sourceidentity",), "sts:SetSourceIdentity"))
 """D-26: keys (lower case) with which an AssumeRole needs a second permission, and which; without it the whole call fails."""
@@ -288,7 +289,9 @@ class Question:
             directly = [m for m in named if m.grant is Grant.DIRECT]
             if who.kind == "user" and self.needs_trust and not self.settings.trust_user_grant_bypasses_boundary:
                 directly = []  # D-22, the cautious reading
-            yield self._clause("identity", bypass=[m for m in named if m.grant >= Grant.ROLE])
+            # D-26: in one account tags and a source identity need the trust policy's consent alone, however it names the caller.
+            least = Grant.ACCOUNT if self._lower in _BESIDE_ASSUME and self.needs_trust else Grant.ROLE
+            yield self._clause("identity", bypass=[m for m in named if m.grant >= least])
             if ("boundary", 0) in self.allows:
                 yield self._clause("boundary", bypass=directly)
             if ("session", 0) in self.allows:
