@@ -182,7 +182,7 @@ class Atom:
         return next(iter(self.context.values()), None)
 
 
-_Signature = tuple[Kind, int, int]
+_Signature = tuple[str, int, int]
 
 
 class Axis:
@@ -240,12 +240,19 @@ class Axis:
                 sure |= 1 << i
             elif answer is None:
                 unsure |= 1 << i
-        return self._kind(values), sure, unsure
+        return self._nature(values), sure, unsure
 
     def _kind(self, values: Context) -> Kind:
         if not values:
             return "absent"
         return "sent" if all(is_sent(k, v) for k, v in values.items()) and (len(self.keys) == 1 or self._hang_together(values)) else "odd"
+
+    def _nature(self, values: Context) -> str:
+        """What is told apart whatever is asked: the kind, and true from false (other keys go with MFA, table E)."""
+        kind = self._kind(values)
+        if kind == "sent" and len(self.keys) == 1 and key_of(self.keys[0]).type == "bool":
+            return str(values[self.keys[0]])
+        return kind
 
     def _hang_together(self, values: Context) -> bool:
         return self.keys != CLOCK or len(values) == 2
@@ -258,7 +265,7 @@ class Axis:
                 raise TooManyAtoms
             at = self._by_signature[signature] = len(self.atoms)
             self._signatures.append(signature)
-            self.atoms.append(Atom(values, signature[0]))
+            self.atoms.append(Atom(values, self._kind(values)))
         if cell is not None:
             self.atoms[at].cells.append(cell)
         return self.atoms[at]
@@ -364,7 +371,7 @@ class Axis:
                 s, u = self._answers(values, fresh)
                 base_sure, base_unsure, based = base_sure | s, base_unsure | u, based | fresh
             s, u = self._answers(values, affected)
-            signature = (self._kind(values), base_sure & ~affected | s, base_unsure & ~affected | u)
+            signature = (self._nature(values), base_sure & ~affected | s, base_unsure & ~affected | u)
             if any(listed[i].literal == text for i in _bits(matched)):
                 cell: Cell = text
             else:
@@ -405,7 +412,7 @@ class Axis:
                 which = (1 << len(self.asks)) - 1 if first else pending
                 s, u = self._answers(values, which)
                 sure, unsure, first, pending = sure & ~which | s, unsure & ~which | u, False, 0
-                signature = (self._kind(values), sure, unsure)
+                signature = (self._nature(values), sure, unsure)
                 atom = self._put(values, None, signature)
                 last = atom.cells[-1] if atom.cells else None
                 if isinstance(last, Span) and last.family == family and last.high + 1 == low:
@@ -431,7 +438,7 @@ class Axis:
             values: dict[str, Value] = {**given, key: text}
             s, u = self._answers(values, pending)
             sure, unsure, pending = sure & ~pending | s, unsure & ~pending | u, 0
-            self._put(values, cell, (self._kind(values), sure, unsure))
+            self._put(values, cell, (self._nature(values), sure, unsure))
 
     def _clock(self) -> None:
         """C-36: both keys tell the same time; whatever else a context says of them is unseen."""

@@ -264,6 +264,8 @@ class _Half:
         self.reasons = (*self.unknown.values(), *(w for m in (*(m for c in self.clauses for m in c.matched), *self.denies) for w in m.ready.unknown))
 
     def filled(self, fixed: Mapping[str, Value | None]) -> _Filled:
+        """What is left to ask when ``fixed`` is known of the caller; what the role fixes is known already."""
+        fixed = {**{k: v for k, v in self.question.facts.items() if k.startswith("aws:resource")}, **fixed}
         present = {k: v for k in self.keys if (v := fixed.get(k)) is not None}
         question = self.question
 
@@ -558,7 +560,7 @@ class Reach:
             if question.refusal is not None:
                 continue
             half = _Half(question, _PRINCIPAL_SIDE, _PRINCIPAL_SIDE)
-            filled = half.filled({**self._role_facts(question), **caller.fixed})
+            filled = half.filled(caller.fixed)
             if not filled.never:
                 yield group, half, filled
 
@@ -570,10 +572,6 @@ class Reach:
         if account is None or not account.organization:
             return layers
         return replace(layers, facts=(*layers.facts, ("aws:resourceorgid", account.organization)))
-
-    @staticmethod
-    def _role_facts(question: Question) -> dict[str, Value | None]:
-        return {k: v for k, v in question.facts.items() if k.startswith("aws:resource")}
 
     def _trust_halves(self, at: int) -> Iterator[tuple[int, _Half]]:
         """The role's side: for each set of callers that its trust policy names alike, the bits of the callers and the half."""
