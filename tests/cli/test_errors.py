@@ -72,10 +72,13 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "number where a name belongs": (change("users: [test-user]", "users: [test-user, 123]"), "123]", ("a user name", "put it in quotes")),
     "a number as a key": (change("  test-group:", "  123:"), "123:", ("123 is no name", "put it in quotes")),
     "true as a key": (change("  test-group:", "  true:"), "true:", ("true is no name",)),
+    "a block as a key": (change("  test-group:", "  {a: [b]}:"), "{a: [b]}", ("a mapping is no name",)),
     "a list as a key": (change("  test-group:", "  ? [a, b]\n  :"), "? [a, b]", ("is no name",)),
     "yes is no boolean": (
         change("        networks_as: deny ", "        session: {stay_on_networks: yes}\n        networks_as: deny "), "stay_on_networks",
         ("'yes'", "true or false")),
+    "a set": (change("self_service: article", "self_service: !!set {article}"), "!!set", ("the tag tag:yaml.org,2002:set",)),
+    "a tag on a wrong text": (change("self_service: article", "self_service: !!bool maybe"), "!!bool", ("'maybe' is no bool",)),
     "a tag": (change("self_service: article", "self_service: !env X"), "!env", ("the tag !env",)),
     "missing id": (change('    id: "444455556666"\n', ""), "workload:", ("id is missing", "accounts.workload")),
     "missing jump": (re.sub(r"jump:\n(  .*\n)+", "", ARTICLE), "# The article", ("jump is missing",)),
@@ -151,12 +154,15 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "path: /a/", ("can't make an exception of test-user", "take the path of test-group out")),
     "a path with paths as the form": (change("trusts_as: users", "trusts_as: paths"), "test-group]", ("has no path", "`path: /test-group/`")),
     "version 2": (change("version: 1", "version: 2"), "version: 2", ("version: 2 can't be used", "1")),
+    "version as true": (change("version: 1", "version: true"), "version:", ("version: true can't be used",)),
     "version as a text": (change("version: 1", 'version: "1"'), "version:", ("version",)),
     # YAML
     "tabs": (change("jump:\n  account", "jump:\n\taccount"), "\taccount", ("not YAML", "spaces for indentation")),
     "an open quote": (change(JUMP, 'account: "1111'), "", ("not YAML",)),
     "an open bracket": (change("users: [test-user]", "users: [test-user"), "", ("not YAML",)),
     "an alias without an anchor": (change("users: [test-user]", "users: *people"), "*people", ("not YAML", "people")),
+    "an anchor twice": (
+        change("users: [test-user]", "users: &u [test-user]\n  more:\n    users: &u [x]"), "&u [x]", ("the anchor u stands twice",)),
     "an anchor that contains itself": (change("users: [test-user]", "users: &u [test-user, *u]"), "*u", ("an anchor that contains itself",)),
     "a block that contains itself": (
         change("  test-group:\n", "  test-group: &g\n    inline_policies: {x: {Statement: *g}}\n"), "&g", ("contains itself",)),

@@ -21,8 +21,8 @@ NOT_FOR_A_SCHEMA = re.compile(
     "dangling|AWS has no|another account|document:|host bits|IPv4-mapped|no network$|aren't named|but for case|same account|target is|two paths"
     "|trusts nobody|as the form|named jump|M-05|session too long|an age of nothing|max_age without MFA"
     # YAML's own, which a schema never sees: it is asked about values.
-    "|two roles with one name|a key twice|tabs|open quote|open bracket|alias without|contains itself|billion|long text|two documents|brackets|braces"
-    "|levels of blocks|control character|a tag|as a key$"
+    "|two roles with one name|a key twice|tabs|open quote|open bracket|alias without|contains itself|anchor twice|billion|long text|two documents|brackets|braces"
+    "|levels of blocks|control character|a tag|a set|as a key$"
 )
 
 

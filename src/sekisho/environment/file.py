@@ -17,8 +17,10 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.scalarbool import ScalarBoolean
 
 from sekisho.environment.model import EnvironmentFile, Group, NetworkNames, Role
@@ -166,6 +168,30 @@ def parse_environment(text: str, file: str | None = None) -> Environment:
 # --- YAML ----------------------------------------------------------------------------------------------------------------
 
 
+_TAGS = {
+    kind: tuple(f"tag:yaml.org,2002:{tag}" for tag in tags)
+    for kind, tags in {
+        "scalar": ("null", "bool", "int", "float", "str", "timestamp", "merge", "value"), "sequence": ("seq",), "mapping": ("map",),
+    }.items()
+}  # fmt: skip
+"""What a file needs of YAML's types, by what carries them."""
+
+
+class _Unusable(ConstructorError):
+    """Good YAML that no environment has."""
+
+
+class _Composer(Composer):
+    """An anchor names one thing: ruamel warns of a second, and lets the last one win."""
+
+    def compose_node(self, parent: Any, index: int) -> Any:
+        event = self.parser.peek_event()
+        anchor = getattr(event, "anchor", None)
+        if anchor is not None and anchor in self.anchors and not isinstance(event, AliasEvent):
+            raise _Unusable(None, None, f"the anchor {anchor} stands twice", event.start_mark)
+        return super().compose_node(parent, index)
+
+
 class _Constructor(RoundTripConstructor):
     """YAML's own types, but for dates: ``2012-10-17`` and ``2026-01-01T00:00:00Z`` are texts in a policy, to the letter.
 
@@ -174,8 +200,17 @@ class _Constructor(RoundTripConstructor):
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         if node in self.recursive_objects:
-            raise ConstructorError(None, None, "an anchor that contains itself", node.start_mark)
-        return super().construct_object(node, deep)
+            raise _Unusable(None, None, "an anchor that contains itself", node.start_mark)
+        if node.tag not in _TAGS[node.id]:
+            raise _Unusable(None, None, f"the tag {node.tag} says nothing here", node.start_mark)
+        for key, _ in node.value if node.id == "mapping" else ():
+            if key.id != "scalar":
+                raise _Unusable(None, None, f"a {key.id} is no name", key.start_mark)
+        try:
+            return super().construct_object(node, deep)
+        except (LookupError, ValueError):
+            # A tag that is written out (`!!bool maybe`), on a text that hasn't its form.
+            raise _Unusable(None, None, f"{node.value!r} is no {node.tag.rpartition(':')[2]}", node.start_mark) from None
 
 
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
@@ -189,7 +224,7 @@ def _yaml(text: str, file: str | None, lines: tuple[str, ...]) -> Any:
             line, column = text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
             raise _too_deep(Place(file, None, line, column), lines)
     yaml = YAML(typ="rt", pure=True)
-    yaml.Constructor = _Constructor
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
     try:
         return yaml.load(StringIO(text))
     except DuplicateKeyError as error:
@@ -205,6 +240,8 @@ def _yaml(text: str, file: str | None, lines: tuple[str, ...]) -> Any:
         place = Place(file, None, mark.line + 1, mark.column + 1) if mark else Place(file)
         problem = str(error.problem or error.context or "not YAML").strip()
         tab = place.line is not None and "\t" in (lines[place.line - 1 : place.line] or ("",))[0]
+        if isinstance(error, _Unusable):
+            raise InputError(problem, place=place, excerpt=_excerpt(lines, place), expected="plain texts, numbers, lists and blocks") from None
         raise InputError(
             f"not YAML: {problem}", place=place, excerpt=_excerpt(lines, place), expected="spaces for indentation" if tab else "YAML",
             remedy="put spaces in place of the tabs" if tab else None,
@@ -243,9 +280,6 @@ def _plain(value: Any, path: Path_, file: str | None, places: dict[Path_, Place]
             raise wrong("the anchors of this file stand for too much", here, f"at most {MAX_NODES:,} values with every alias written out")
         if len(path) > MAX_DEPTH:
             raise _too_deep(here, lines)
-        tag = getattr(getattr(value, "tag", None), "value", None)
-        if tag and not str(tag).startswith("tag:yaml.org,2002:"):
-            raise wrong(f"the tag {tag} says nothing here", here, "values without tags")
         if isinstance(value, CommentedMap):
             result: dict[str, Any] = {}
             for key in value:

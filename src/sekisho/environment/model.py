@@ -27,6 +27,12 @@ class Model(BaseModel):
 # --- single values -------------------------------------------------------------------------------------------------------
 
 
+def _version(value: object) -> object:
+    if value != 1 or not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong("1, the one version of this format that there is")
+    return value
+
+
 def _account_id(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         raise _wrong("a string of 12 digits", f'put it in quotes: "{value:012d}"')
@@ -358,7 +364,7 @@ class TargetAccount(Model):
 class EnvironmentFile(Model):
     """``sekisho.yaml``: a jump account, its groups, and the roles in other accounts that they may switch to."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_version)]
     """The version of this format."""
     networks: dict[Label, Annotated[tuple[Cidr, ...], Field(strict=False, json_schema_extra={"minItems": 1})]] = {}
     """Names for networks: the public addresses that people come from."""
