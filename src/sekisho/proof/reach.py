@@ -37,7 +37,7 @@ from sekisho.proof.requests import sent_with
 
 T = TypeVar("T")
 ASSUME = "sts:AssumeRole"
-_USUAL: Mapping[str, Value | None] = {
+USUAL: Mapping[str, Value | None] = {
     "aws:viaawsservice": "false", "aws:securetransport": "true", "aws:principalisawsservice": "false", "aws:calledvia": None,
     "aws:calledviafirst": None, "aws:calledvialast": None, "aws:principalservicename": None, "aws:principalservicenameslist": None,
     "aws:sourceaccount": None, "aws:sourcearn": None, "aws:sourceorgid": None, "aws:sourceorgpaths": None, **dict.fromkeys(OTHERS),
@@ -368,7 +368,7 @@ class Reach:
             if holder and found:
                 yield replace(self._caller(arn, "session", holder, found), entity=found.arn, session=session)
         for arn in self._providers():
-            fixed: dict[str, Value | None] = {**_USUAL, "aws:username": None}
+            fixed: dict[str, Value | None] = {**USUAL, "aws:username": None}
             action = "sts:AssumeRoleWithSAML" if ":saml-provider/" in arn else "sts:AssumeRoleWithWebIdentity"
             yield _Caller(arn, "provider", "", Layers(), fixed, action=action)
 
@@ -380,7 +380,7 @@ class Reach:
             layers, resource=(), resource_control=None, unknown=tuple(u for u in layers.unknown if u[0] not in ("resource", "resource_control")),
             facts=tuple(f for f in layers.facts if not f[0].startswith("aws:resource")), resource_account="",
         )  # fmt: skip
-        fixed: dict[str, Value | None] = dict(_USUAL)
+        fixed: dict[str, Value | None] = dict(USUAL)
         if kind == "user":
             fixed |= {"aws:sourceidentity": None, "aws:federatedprovider": None}
             fixed |= dict.fromkeys(self._tag_keys)
@@ -718,7 +718,7 @@ class Reach:
     def _whole_edge(self, caller: int, role: int) -> Edge:
         who, target = self._callers[caller], self._roles[role]
         question = Question(self._asked(who, target), self._layers(who, target), self.settings)
-        given = {k: v for k, v in who.fixed.items() if k not in question.facts or k in _USUAL}
+        given = {k: v for k, v in who.fixed.items() if k not in question.facts or k in USUAL}
         proof = prove_question(question, given)
         return Edge(proof.allowed, proof.unknown, proof.reasons)
 
@@ -1010,7 +1010,7 @@ class Reach:
             request = Request(role.arn, action, resource, resource_account=account)
             question = Question(request, layers_of(self.estate, request, account), self.settings)
             fixed, _ = fixed_keys(question)
-            proof = prove_question(question, {k: v for k, v in {**_USUAL, "aws:username": None}.items() if fixed.get(k) is None})
+            proof = prove_question(question, {k: v for k, v in {**USUAL, "aws:username": None}.items() if fixed.get(k) is None})
             sent = sent_with(proof.allowed.space, CredentialKind.ROLE_SESSION, mfa=mfa)
             allowed = allowed | (proof.allowed & sent)
             care = care & sent

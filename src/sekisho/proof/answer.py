@@ -1,0 +1,150 @@
+"""One question answered over all the requests that it leaves open: always, never, or exactly when; and what would turn the answer.
+
+``asked`` says what is known of the request: who, what, on which resource, with which kind of credentials, from where. Whatever it doesn't
+say may be anything that AWS can send. The answer is taken from the proved region; the reasons are those of ``decide``, asked of one request
+inside it, so the two can't differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from sekisho.decision import CredentialKind, Decision, Request, decide
+from sekisho.estate import Estate
+from sekisho.policy import DEFAULT, Settings
+from sekisho.policy.condition import Value
+from sekisho.proof.prove import Proof, prove
+from sekisho.proof.reach import USUAL
+from sekisho.proof.region import Region
+from sekisho.proof.requests import possible_requests, sent_with
+
+Verdict = Literal["allow", "deny", "depends", "unknown"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is known of a request. ``mfa`` None: either; ``on_call``: a long-term key passes a code with AssumeRole (E-08).
+
+    ``context`` holds what else is known (keys in any case; None: known to be absent).
+    """
+
+    principal: str
+    action: str
+    resource: str = "*"
+    resource_account: str | None = None
+    credentials: CredentialKind | None = None
+    mfa: bool | None = None
+    on_call: bool = False
+    context: Mapping[str, Value | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``allowed`` are the requests among those ``meant`` that are allowed; ``flips`` brings a refused one in, or an allowed one out."""
+
+    asked: Asked
+    proof: Proof
+    estate: Estate
+    settings: Settings
+    meant: Region
+
+    @property
+    def allowed(self) -> Region:
+        return self.proof.allowed & self.meant
+
+    @property
+    def unknown(self) -> Region:
+        return self.proof.unknown & self.meant
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        if self.unknown:
+            return "unknown"
+        if not self.allowed:
+            return "deny"
+        return "allow" if self.meant <= self.proof.allowed else "depends"
+
+    @cached_property
+    def example(self) -> Request:
+        """One request of those meant, which shows the answer: allowed for allow, refused otherwise."""
+        shown = self.unknown if self.verdict == "unknown" else self.allowed if self.verdict == "allow" else self.meant - self.proof.allowed
+        context = shown.witness() or self.meant.witness() or {}
+        return self._request(context)
+
+    def _request(self, context: Mapping[str, Value]) -> Request:
+        asked = self.asked
+        return Request(
+            asked.principal, asked.action, asked.resource, context, resource_account=asked.resource_account, credentials=asked.credentials
+        )
+
+    @cached_property
+    def decision(self) -> Decision:
+        """What decides the example, with its statements and AWS's text."""
+        return decide(self.example, self.estate, self.settings)
+
+    @cached_property
+    def flips(self) -> dict[str, Value | None] | None:
+        """The fewest keys of the example to change so that the answer turns: key → value, None to take it away; None: no change does it.
+
+        Only requests that AWS can send are offered, with the same caller, action and resource.
+        """
+        space = self.proof.allowed.space
+        kind = self.proof.question.caller.kind
+        possible = possible_requests(space, kind)
+        wanted = (possible - self.proof.allowed - self.proof.unknown) if self.decision.allowed else (self.proof.allowed & possible)
+        return wanted.changes(self.example.context)
+
+
+def ask(asked: Asked, estate: Estate, settings: Settings = DEFAULT) -> Answer:
+    """Answer a question about ``estate``.
+
+    >>> ask(Asked("arn:aws:iam::111122223333:user/a", "sts:GetCallerIdentity"), Estate()).verdict
+    'allow'
+    """
+    known = {k.lower(): v for k, v in asked.context.items()}
+    request = Request(
+        asked.principal, asked.action, asked.resource, {k: v for k, v in known.items() if v is not None},
+        resource_account=asked.resource_account, credentials=asked.credentials,
+    )  # fmt: skip
+    usual = {k: v for k, v in USUAL.items() if k not in known and not any(k.startswith("*") and n.startswith(k[1:]) for n in known)}
+    proof = prove(request, estate, settings, given=usual)
+    return Answer(asked, proof, estate, settings, _meant(asked, proof, known))
+
+
+def _meant(asked: Asked, proof: Proof, known: Mapping[str, Value | None]) -> Region:
+    space = proof.allowed.space
+    region = possible_requests(space, proof.question.caller.kind)
+    kinds = [asked.credentials] if asked.credentials is not None else list(_kinds(proof.question.caller.kind))
+    if kinds:
+        sent = space.nothing()
+        for kind in kinds:
+            states = (asked.mfa,) if asked.mfa is not None else (True, False)
+            for mfa in states:
+                long_term = kind in (CredentialKind.KEY, CredentialKind.ROOT)
+                if long_term and mfa and not asked.on_call:
+                    continue
+                sent |= sent_with(space, kind, mfa=mfa, on_call=long_term and mfa)
+        region &= sent
+    for key, value in known.items():
+        level = space.axis_of_key.get(key)
+        if level is None:
+            continue
+        axis = space.axes[level]
+        full = {k: v for k, v in known.items() if k in axis.keys and v is not None}
+        if axis.keys == (key,) or all(k in known for k in axis.keys):
+            atom = axis.atoms[axis.atom_of(full)]
+            region &= space.where(key, lambda a, atom=atom: a is atom)
+        else:
+            region &= space.where(key, lambda a, key=key, value=value: a.context.get(key) == value)
+    return region
+
+
+def _kinds(caller_kind: str) -> tuple[CredentialKind, ...]:
+    if caller_kind == "user":
+        return (CredentialKind.CONSOLE, CredentialKind.KEY, CredentialKind.SESSION_TOKEN)
+    if caller_kind in ("role-session", "role"):
+        return (CredentialKind.ROLE_SESSION,)
+    return ()
