@@ -1,7 +1,8 @@
 """cedarpy, driven from outside in its own virtual environment: reads one JSON command a line, answers one JSON line.
 
 First line: ``{"policies": "Cedar text", "entities": […], "request": {principal, action, resource}}``; then
-``{"cases": [context, …], "way": "handles"|"batch"|"text", "answers": true|false}``. Contexts are Cedar's.
+``{"cases": [context, …], "way": "handles"|"batch"|"text", "answers": true|false}``. Contexts are Cedar's;
+seconds are the processor's, of the one thread that works.
 """
 
 import json
@@ -24,9 +25,9 @@ def main() -> None:
     print(json.dumps({"ways": list(ways)}), flush=True)
     for line in sys.stdin:
         command = json.loads(line)
-        started = time.perf_counter()
+        started = time.thread_time()
         results = ways[command["way"]](command["cases"])
-        seconds = time.perf_counter() - started
+        seconds = time.thread_time() - started
         answers = [r.decision.value for r in results] if command["answers"] else None
         print(json.dumps({"answers": answers, "errors": [e for r in results[:10] for e in r.diagnostics.errors], "seconds": seconds}), flush=True)
 
