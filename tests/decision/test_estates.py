@@ -112,6 +112,17 @@ def test_D_03_an_rcp_binds_resources_of_member_accounts(management: bool, outcom
     assert ask(where, ALICE, "sts:AssumeRole", OPS, context={"aws:SourceIp": "203.0.113.7"}).allowed
 
 
+@pytest.mark.parametrize(("applies", "outcome"), [(False, "allow"), (True, "explicit_deny")])
+def test_D_03_whether_an_rcp_binds_service_linked_roles_is_a_setting(applies: bool, outcome: str) -> None:
+    path = "/aws-service-role/support.amazonaws.com/"
+    linked = role("AWSServiceRoleForSupport", path=path, account=JUMP, **inline("Role", SWITCH))
+    trust = {"Effect": "Allow", "Principal": {"AWS": JUMP}, "Action": "sts:AssumeRole"}
+    where = estate(account(JUMP, roles=[linked, role("Own", trust, account=JUMP)], beside={"resource_control": levels(RCP)}))
+    session = f"arn:aws:sts::{JUMP}:assumed-role/AWSServiceRoleForSupport/run"
+    request = Request(session, "sts:AssumeRole", f"arn:aws:iam::{JUMP}:role/Own", {"aws:SourceIp": "198.51.100.7"})
+    assert decide(request, where, Settings(rcp_applies_to_service_linked_roles=applies)).outcome == outcome
+
+
 # D-04, D.2 -------------------------------------------------------------------------------------------------------------------
 
 
@@ -318,6 +329,15 @@ def test_C_34_a_condition_whose_meaning_is_not_known_is_unknown_and_says_so() ->
     only = estate(account(JUMP, [user("alice", **inline("User", allow))]))
     assert ask(only, context={"aws:SourceIp": "203.0.113.5"}).outcome == "unknown"
     assert ask(only).outcome == "implicit_deny", "without an address it is known"
+
+
+def test_C_34_only_what_is_not_clear_for_the_request_is_named() -> None:
+    def deny(key: str) -> dict[str, Any]:
+        return {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"IpAddress": {key: "::ffff:203.0.113.0/120"}}}
+
+    where = estate(account(JUMP, [user("alice", **attached(ADMIN), **inline("User", deny("aws:SourceIp"), deny("aws:VpcSourceIp")))]))
+    (why,) = ask(where, context={"aws:SourceIp": "203.0.113.5"}).unknown_because
+    assert "aws:SourceIp" in why
 
 
 # Settings and memory ----------------------------------------------------------------------------------------------------------

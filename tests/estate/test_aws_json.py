@@ -238,6 +238,13 @@ def test_the_files_own_copy_of_an_aws_managed_policy_counts_first() -> None:
     assert with_attached(arn, [listed]).policy.statements[0].actions == ("ec2:*",)
 
 
+def test_a_copy_that_can_not_be_read_is_not_replaced_by_ours() -> None:
+    arn = "arn:aws:iam::aws:policy/AdministratorAccess"
+    version = {"VersionId": "v9", "IsDefaultVersion": True, "Document": "not a policy"}
+    listed = {"PolicyName": "AdministratorAccess", "Arn": arn, "DefaultVersionId": "v9", "PolicyVersionList": [version]}
+    assert with_attached(arn, [listed]).policy is None
+
+
 @pytest.mark.parametrize("arn", [f"arn:aws:iam::{ID}:policy/Lost", "arn:aws:iam::aws:policy/NoSuchPolicyAtAws"])
 def test_an_unknown_attached_policy_has_its_arn_and_no_document(arn: str) -> None:
     attached = with_attached(arn, [])
