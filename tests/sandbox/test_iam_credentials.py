@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -311,3 +312,17 @@ def test_tags_of_a_device(case: Case) -> None:
     new_device(case)
     iam.tag_mfa_device(SerialNumber=SERIAL, Tags=[{"Key": "kept", "Value": "safe"}])
     assert iam.list_mfa_device_tags(SerialNumber=SERIAL)["Tags"] == [{"Key": "kept", "Value": "safe"}]
+
+
+def test_records_tell_what_was_made_and_no_secret(aws: Sandbox) -> None:
+    """G-10."""
+    alice = aws.user("alice", allow("iam:ChangePassword"))
+    alice.enrol()
+    aws.client("iam", alice.key).change_password(OldPassword=alice.password, NewPassword="Other-horse-22")
+    records = {e["eventName"]: e for e in aws.events()}
+    assert records["CreateVirtualMFADevice"]["responseElements"] == {"virtualMFADevice": {"serialNumber": alice.serial}}
+    assert records["EnableMFADevice"]["requestParameters"] == {"userName": "alice", "serialNumber": alice.serial}
+    assert records["CreateAccessKey"]["responseElements"]["accessKey"]["accessKeyId"] == alice.key["AccessKeyId"]
+    told = json.dumps(records)
+    for secret in (alice.password, "Other-horse-22", alice.seed, alice.key["SecretAccessKey"]):
+        assert secret not in told

@@ -74,10 +74,10 @@ def _attributes(session: Session) -> dict[str, str]:
 
 
 def public(value: Any, omit: Iterable[str] = ()) -> Any:
-    """Parameters or results as records have them: names in camelCase, times as text, nothing secret."""
+    """Parameters or results as records have them: names in camelCase, times as text, nothing secret, nothing that isn't there."""
     omitted = _SECRET.union(omit)
     if isinstance(value, Mapping):
-        return {k[:1].lower() + k[1:]: public(v, omit) for k, v in value.items() if k.lower() not in omitted}
+        return {k[:1].lower() + k[1:]: public(v, omit) for k, v in value.items() if v is not None and k.lower() not in omitted}
     if isinstance(value, list | tuple):
         return [public(v, omit) for v in value]
     if isinstance(value, datetime):
