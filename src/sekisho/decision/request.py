@@ -11,6 +11,7 @@ from typing import Any
 from sekisho.errors import InputError
 from sekisho.policy import DEFAULT, Policy, Settings
 from sekisho.policy.condition import Context, Value, normal_value
+from sekisho.policy.keys import LOWER
 from sekisho.policy.operators import Unreadable, moment
 from sekisho.policy.principals import Caller, caller
 
@@ -94,9 +95,10 @@ class Request:
     ) -> None:
         found: dict[str, Value] = {}
         if context:
+            lower = LOWER.get
             for key, value in context.items():
                 if value.__class__ is str:
-                    found[key.lower()] = value
+                    found[lower(key) or key.lower()] = value
                     continue
                 try:
                     normal = normal_value(value)

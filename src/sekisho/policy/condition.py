@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sekisho.policy.keys import MANY
+from sekisho.policy.keys import LOWER, MANY
 from sekisho.policy.operators import NULL, OPERATORS, Operator, OperatorUse, Unknown, Unreadable, Want, boolean
 from sekisho.policy.settings import Settings
 from sekisho.policy.variables import Template, template
@@ -83,7 +83,7 @@ def normal_value(value: object) -> Value | None:
 
 def ready(condition: Condition, *, expands: bool, settings: Settings) -> ReadyCondition:
     """Compile one condition. ``expands``: the document's version has variables (B-10)."""
-    key = condition.key.lower()
+    key = LOWER.get(condition.key) or condition.key.lower()
     use = condition.use
     if use.name == NULL:
         return ReadyCondition(condition, key, None, _null_test(key, condition.values, settings), None)

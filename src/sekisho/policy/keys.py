@@ -92,6 +92,8 @@ _TABLE = (
 )
 
 KEYS = {key.name.lower(): key for key in _TABLE}
+LOWER = {key.name: name for name, key in KEYS.items()}
+"""The usual spelling of a key → lower case: looking it up is quicker than making it, and gives one object, which is found quicker again."""
 MANY = frozenset(name for name, key in KEYS.items() if key.many)
 
 
