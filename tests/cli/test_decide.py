@@ -230,6 +230,7 @@ GOOD = lines({"id": "good", "condition": {"Bool": {"k": "true"}}, "context": {"k
 
 
 def test_each_line_that_can_not_be_read_is_an_error_and_the_rest_still_runs() -> None:
+    """D-06: what can't be evaluated is an error that says so, and never a decision."""
     answers, status, stderr = run_apart("".join(text.rstrip("\n") + "\n" + GOOD for text, _, _ in BAD.values()))
     assert (status, stderr) == (2, "")
     assert answers[1::2] == [{"id": "good", "matches": True}] * len(BAD)

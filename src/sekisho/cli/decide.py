@@ -94,9 +94,9 @@ def _answer(line: bytes, policies: _Policies) -> dict[str, Any]:
     from sekisho.policy.positions import Positions
 
     case_id: Any = None
+    if len(line) > MAX_LINE:
+        return {"id": _id_seen(line), "error": f"the line is longer than {MAX_LINE:,} bytes"}
     try:
-        if len(line) > MAX_LINE:
-            raise InputError(f"the line is longer than {MAX_LINE:,} bytes")
         text = decoded(line)
         case = parsed(text, Positions(text))
         if not isinstance(case, dict):
@@ -131,7 +131,12 @@ def _id_of(line: bytes) -> Any:
         case = json.loads(line)
         return _echoed(case.get("id")) if isinstance(case, dict) else None
     except (ValueError, RecursionError):
-        found = _ID.search(line[:100_000])
+        return _id_seen(line)
+
+
+def _id_seen(line: bytes) -> Any:
+    """What looks like the id near the beginning of a line that is no JSON."""
+    found = _ID.search(line[:100_000])
     try:
         return json.loads(found.group(1)) if found else None
     except ValueError:
