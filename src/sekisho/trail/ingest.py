@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from sekisho.errors import OutsideError
-from sekisho.trail.records import SetAside, batch
+from sekisho.trail.records import Piece, SetAside, batch
 from sekisho.trail.sources import MIB, FileRead, Limits, Source, decoded_pieces, find_sources
 from sekisho.trail.store import Aside, FileEntry, PartWriter, Store, Writer
 
@@ -27,6 +27,7 @@ _TASK_BYTES = int(os.environ.get("SEKISHO_TRAIL_TASK_BYTES", 4 * MIB))
 """Stored bytes of one task; some 50,000 events of gzip."""
 _COMMIT_ROWS = int(os.environ.get("SEKISHO_TRAIL_COMMIT_ROWS", 1_000_000))
 _COMMIT_EVERY_S = 15.0
+_ROWS_AT_ONCE = 20_000
 
 
 @dataclass
@@ -182,25 +183,43 @@ def _start_worker() -> None:
 def _read(task: _Task) -> _Done:
     """Decode the task's files into one staged part."""
     done = _Done([], [], 0, task.out)
+    waiting: list[Piece] = []
+    read: list[tuple[Source, FileRead, list[Piece]]] = []
     with PartWriter(task.out) as out:
-        for source in task.files:
-            read = FileRead()
-            asides: list[SetAside] = []
-            rows = 0
-            for decoded in decoded_pieces(source, task.limits, read):
-                found = batch(decoded, source.key, source.account)
-                asides += decoded.set_aside
-                rows += found.num_rows
+
+        def write() -> None:
+            if waiting:
+                found = batch(waiting)
+                done.rows += found.num_rows
                 if found.num_rows:
                     out.add(pa.Table.from_batches([found]))
-            asides += read.set_aside
-            failed = next((a.reason for a in read.set_aside if a.reason.startswith(("can't be read", "can't be fetched"))), None)
-            if failed is not None:
-                # Not an entry of the log: it is tried again next time, and what of it was read is found to be there.
-                done.unreadable.append((source.key, failed))
-            else:
-                done.files.append(FileEntry(source.key, source.size, source.stamp, read.sha256, rows, _summed(asides)))
-            done.rows += rows
+                for piece in waiting:
+                    piece.decoded.written()
+            waiting.clear()
+
+        held = 0
+        for source in task.files:
+            outcome = FileRead()
+            mine: list[Piece] = []
+            for decoded in decoded_pieces(source, task.limits, outcome):
+                piece = Piece(decoded, source.key, source.account)
+                mine.append(piece)
+                waiting.append(piece)
+                held += len(decoded.records)
+                if held >= _ROWS_AT_ONCE:
+                    write()
+                    held = 0
+            read.append((source, outcome, mine))
+        write()
+    for source, outcome, mine in read:
+        failed = next((a.reason for a in outcome.set_aside if a.reason.startswith(("can't be read", "can't be fetched"))), None)
+        if failed is not None:
+            # Not an entry of the log: it is tried again next time, and what of it was read is found to be there.
+            done.unreadable.append((source.key, failed))
+            continue
+        asides = [a for piece in mine for a in piece.decoded.set_aside] + outcome.set_aside
+        rows = sum(piece.decoded.kept for piece in mine)
+        done.files.append(FileEntry(source.key, source.size, source.stamp, outcome.sha256, rows, _summed(asides)))
     return done
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -202,6 +202,12 @@ class Decoded:
     ordinals: list[int] | range = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
     seen: int = 0
+    kept: int = 0
+
+    def written(self) -> None:
+        """The records are in a part now: keep their number, and let them go."""
+        self.kept = len(self.records)
+        self.records, self.ordinals = [], []
 
 
 def decode_document(data: bytes, first: int = 0) -> Decoded:
@@ -502,11 +508,26 @@ def _text(raw: Raw) -> str | None:
     return None if data == _NULL or data == b"[]" else data.decode()
 
 
-def columns(records: Sequence[Record], ordinals: Iterable[int], file: str, account: str | None = None) -> pa.RecordBatch:
-    """The store's columns of one file's records. ``account``: the one that the file's path names, for records of old that don't say.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Records of one file. ``account``: the one that the file's path names, for records of old that don't say."""
+
+    decoded: Decoded
+    file: str
+    account: str | None = None
+
+
+def _columns(pieces: Sequence[Piece]) -> pa.RecordBatch:
+    """The store's columns of the records of some files, made at once: files are often small, and a column has its price.
 
     Raises msgspec.MsgspecError where what IAM, STS or the sign-in need is of a wrong type; the caller then goes one by one.
     """
+    records = [r for p in pieces for r in p.decoded.records]
+    ordinals = [o for p in pieces for o in p.decoded.ordinals]
+    files = pa.DictionaryArray.from_arrays(
+        pa.array([i for i, p in enumerate(pieces) for _ in p.decoded.records], pa.int32()), pa.array([p.file for p in pieces], pa.string())
+    ).cast(pa.string())
+    accounts = [p.account for p in pieces for _ in p.decoded.records]
     us = [r.userIdentity or _NOBODY for r in records]
     ss = [u.sessionContext or _NO_SESSION for u in us]
     ats = [s.attributes or _NO_ATTRIBUTES for s in ss]
@@ -539,7 +560,7 @@ def columns(records: Sequence[Record], ordinals: Iterable[int], file: str, accou
         array([r.eventSource for r in records]),
         array([r.eventName for r in records]),
         array([r.awsRegion for r in records]),
-        array([r.recipientAccountId or u.accountId or account for r, u in zip(records, us)]),
+        array([r.recipientAccountId or u.accountId or a for r, u, a in zip(records, us, accounts)]),
         array([r.eventType for r in records]),
         array([r.eventCategory for r in records]),
         pa.array([r.readOnly for r in records], pa.bool_()),
@@ -581,24 +602,35 @@ def columns(records: Sequence[Record], ordinals: Iterable[int], file: str, accou
         sparse([r.ConsoleLogin or r.SwitchRole or r.CheckMfa or r.GetSigninToken or r.ExitRole for r in rs]),
         sparse([truth(a.MFAUsed) for a in ads], pa.bool_()),
         sparse([a.SwitchFrom for a in ads]),
-        pa.repeat(pa.scalar(file, text), len(records)),
+        files,
         pa.array(ordinals, pa.int64()),
     ]
     return pa.RecordBatch.from_arrays(data, schema=SCHEMA)
 
 
-def batch(decoded: Decoded, file: str, account: str | None = None) -> pa.RecordBatch:
-    """The columns of what was decoded; records whose typed parameters turn out wrong are set aside in ``decoded``."""
+def batch(pieces: Sequence[Piece]) -> pa.RecordBatch:
+    """The columns of what was decoded; records whose typed parameters turn out wrong are set aside in their ``decoded``."""
+    unfit = (*_UNFIT, pa.ArrowInvalid, OverflowError)
     try:
-        return columns(decoded.records, decoded.ordinals, file, account)
-    except (*_UNFIT, pa.ArrowInvalid, OverflowError):
+        return _columns(pieces)
+    except unfit:
         pass
     good: list[pa.RecordBatch] = []
-    for record, ordinal in zip(decoded.records, decoded.ordinals, strict=True):
+    for piece in pieces:
         try:
-            good.append(columns([record], [ordinal], file, account))
-        except (*_UNFIT, pa.ArrowInvalid, OverflowError) as error:
-            decoded.set_aside.append(SetAside(ordinal, _reason(error)))
+            good.append(_columns([piece]))
+            continue
+        except unfit:
+            pass
+        sound = Decoded(ordinals=[])
+        for record, ordinal in zip(piece.decoded.records, piece.decoded.ordinals, strict=True):
+            one = Piece(Decoded([record], [ordinal]), piece.file, piece.account)
+            try:
+                good.append(_columns([one]))
+                sound.records.append(record)
+            except unfit as error:
+                piece.decoded.set_aside.append(SetAside(ordinal, _reason(error)))
+        piece.decoded.records = sound.records
     return pa.concat_batches(good) if good else pa.RecordBatch.from_pylist([], schema=SCHEMA)
 
 
