@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,13 +33,37 @@ _RECORD = {
 }  # fmt: skip
 _LOGS = f"mkdir AWSLogs && echo '{json.dumps({'Records': [_RECORD]})}' > AWSLogs/one.json"
 
+_INGESTED = f"{_LOGS}\nsekisho trail ingest AWSLogs --store trail"
+_EMPTY_AWS = "sekisho init\nsekisho sandbox --accounts 111122223333,444455556666"
+_AWS = "sekisho init\nsekisho sandbox sekisho.yaml"
+_COMPANY = "sekisho init --example company\nsekisho sandbox sekisho.yaml"
+
 PREPARED: dict[str, str] = {
     "try": "sekisho init",
     "compile": "sekisho init",
+    "can": "sekisho init",
+    "reach": "sekisho init",
+    "diff": "sekisho init\nsekisho init new.yaml",
     "trail ingest": _LOGS,
-    "trail show": f"{_LOGS}\nsekisho trail ingest AWSLogs --store trail",
+    "trail show": _INGESTED,
+    "trail replay": f"{_INGESTED}\nsekisho init",
+    "trail generate": "sekisho init",
+    "collect": _AWS,
+    "plan": _EMPTY_AWS,
+    "apply": _EMPTY_AWS,
+    "destroy": _AWS,
+    "drift": _AWS,
+    "users list": "sekisho init",
+    "users add": _COMPANY,
+    "users remove": f"{_COMPANY}\nsekisho users add kato --group platform --profile 'admin-{{account}}' --password-file kato.json",
+    "sessions revoke": _COMPANY,
+    "export cloudformation": "sekisho init",
+    "export terraform": "sekisho init",
+    "export aws-config": "sekisho init",
+    "export switch-links": "sekisho init",
 }
-"""Command → shell commands that make what its example needs."""
+"""Command → what its example needs, a shell command a line. A line `sekisho sandbox …` starts one in the background; what comes after,
+the example too, finds it by the profiles `admin-{account}` and `audit-{account}`."""
 
 LEFT_TO_OTHERS: dict[str, str] = {
     "sandbox": "it serves until it is stopped: tests/sandbox starts and stops it",
@@ -45,7 +71,7 @@ LEFT_TO_OTHERS: dict[str, str] = {
 }
 """Command → why its example isn't run here, and where it is."""
 
-STATUS: dict[str, int] = {}
+STATUS: dict[str, int] = {"can": 1, "trail replay": 1, "plan": 1}
 """Command → exit status of its example, where that isn't 0: one that shows findings, say."""
 
 
@@ -74,21 +100,48 @@ def test_the_example_runs(words: str, tmp_path: Path) -> None:
     if words in LEFT_TO_OTHERS or words.split()[0] in LEFT_TO_OTHERS:
         pytest.skip(LEFT_TO_OTHERS.get(words) or LEFT_TO_OTHERS[words.split()[0]])
     example = (dict(ALL)[words].epilog or "").removeprefix("Example: ").strip()
-    for line in filter(None, (PREPARED.get(words) or "").splitlines()):
-        prepared = run_shell(line, tmp_path)
-        assert prepared.returncode == 0, f"{line}\n{prepared.stderr}"
-    result = run_shell(example, tmp_path)
+    with ExitStack() as running:
+        extra: dict[str, str] = {}
+        for line in (PREPARED.get(words) or "").splitlines():
+            if line.startswith("sekisho sandbox"):
+                extra = running.enter_context(sandbox(line.split()[2:], tmp_path))
+                continue
+            prepared = run_shell(line, tmp_path, extra)
+            assert prepared.returncode == 0, f"{line}\n{prepared.stderr}"
+        result = run_shell(example, tmp_path, extra)
     assert result.returncode == STATUS.get(words, 0), f"{example}\n{result.stdout}\n{result.stderr}"
     assert result.stdout or any(tmp_path.iterdir()), "an example shows something"
     assert "Traceback" not in result.stderr
 
 
-def run_shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+@contextmanager
+def sandbox(arguments: list[str], folder: Path) -> Iterator[dict[str, str]]:
+    """An embedded AWS while the block runs: the variables with which the AWS profiles of the examples reach it."""
+    ready = folder / "ready.json"
+    command = [sys.executable, "-m", "sekisho.cli", "sandbox", *arguments, "--port", "0", "--state", "state", "--ready-file", ready.name]
+    with (folder / "sandbox.log").open("w") as log, subprocess.Popen(command, cwd=folder, stdout=log, stderr=log) as process:
+        try:
+            while not ready.exists():
+                with suppress(subprocess.TimeoutExpired):
+                    raise AssertionError(f"the sandbox ended with {process.wait(0.05)}: {(folder / 'sandbox.log').read_text()}")
+            access = json.loads(ready.read_text(encoding="utf-8"))
+            for kind in ("config_file", "credentials_file"):
+                text = Path(access[kind]).read_text(encoding="utf-8")
+                (folder / kind).write_text("\n".join(text.replace("sekisho-", f"{role}-") for role in ("admin", "audit")), encoding="utf-8")
+            yield {
+                "AWS_ENDPOINT_URL": access["endpoint"], "AWS_CONFIG_FILE": str(folder / "config_file"),
+                "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials_file"),
+            }  # fmt: skip
+        finally:
+            process.terminate()
+
+
+def run_shell(line: str, folder: Path, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     home = folder / ".home" if folder != ROOT else folder
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SEKISHO_"))} | {"PATH": path, "HOME": str(home)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SEKISHO_"))} | {"PATH": path, "HOME": str(home), **(extra or {})}
     shell = shutil.which("bash") or "/bin/sh"
-    return subprocess.run([shell, "-c", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([shell, "-c", line], cwd=folder, env=environment, capture_output=True, text=True, input="yes\n", timeout=120, check=False)
 
 
 def test_the_example_of_the_whole() -> None:
