@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sekisho.policy.keys import LOWER, MANY
-from sekisho.policy.operators import NULL, OPERATORS, Operator, OperatorUse, Unknown, Unreadable, Want, boolean
+from sekisho.policy.operators import NULL, OPERATORS, Operator, OperatorUse, Quantifier, Unknown, Unreadable, Want, boolean
 from sekisho.policy.settings import Settings
 from sekisho.policy.variables import Template, template
 
@@ -86,7 +86,7 @@ def ready(condition: Condition, *, expands: bool, settings: Settings) -> ReadyCo
     key = LOWER.get(condition.key) or condition.key.lower()
     use = condition.use
     if use.name == NULL:
-        return ReadyCondition(condition, key, None, _null_test(key, condition.values, settings), None)
+        return ReadyCondition(condition, key, None, _null_test(key, condition.values, settings, use.quantifier), None)
     row = OPERATORS[use.name]
     templates = [template(v, expands=expands and row.expands) for v in condition.values]
     fixed = [t for t in templates if not t.variables]
@@ -168,8 +168,16 @@ def _listed(row: Operator, wants: Sequence[Want], varying: Sequence[Template], s
     return listed
 
 
-def _null_test(key: str, values: Sequence[str], settings: Settings) -> Test:
+def _null_test(key: str, values: Sequence[str], settings: Settings, quantifier: Quantifier | None) -> Test:
     wanted = frozenset(boolean(v) for v in values)
+    if quantifier:
+        # C-24 taken at its word: each value of the set is there, and of no values ForAllValues holds and ForAnyValue doesn't (C.2).
+        of_none, of_some = quantifier == "ForAllValues", False in wanted
+
+        def null_of_each(context: Context) -> bool:
+            return of_some if _values(context.get(key)) else of_none
+
+        return null_of_each
 
     def null(context: Context) -> bool:
         value = context.get(key)
