@@ -20,15 +20,21 @@ Over an estate::
 
     for row in reach(estate).rows:     # one a way: row.principal, row.role, row.hops, row.obtain, row.use, row.unknown, row.reasons, row.kinds
         row.to_json()                  # the contract's row
-
+    ask(Asked(principal, action, resource, credentials=…, mfa=…, context={…}), estate)   # one question, over all that it leaves open
+    difference(old, new).sentences     # who gains, who loses, from where; is_empty is a proof of equal access
 """
 
+from sekisho.proof.access_difference import Difference, difference
+from sekisho.proof.answer import Answer, Asked, ask
 from sekisho.proof.prove import NO_SESSION_TAGS, VARIED, Proof, prove, region_where
 from sekisho.proof.reach import Reach, Row, reach
 from sekisho.proof.region import Region, Space, TooManyCells
 from sekisho.proof.requests import possible_requests, sent_with
 
 __all__ = [
+    "Answer",
+    "Asked",
+    "Difference",
     "NO_SESSION_TAGS",
     "VARIED",
     "Proof",
@@ -37,6 +43,8 @@ __all__ = [
     "Row",
     "Space",
     "TooManyCells",
+    "ask",
+    "difference",
     "possible_requests",
     "prove",
     "reach",
