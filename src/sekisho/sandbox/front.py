@@ -5,6 +5,7 @@ All calls run on one thread, one after the other: each is decided on the state t
 
 from __future__ import annotations
 
+import traceback
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,11 @@ class EmbeddedAws:
             protocol = call.protocol
             return self._carry_out(arrived, caller, call, path, request_id)
         except AwsFault as fault:
+            return write_fault(fault, protocol, request_id, _NAMESPACE.get(service, ""))
+        except Exception:
+            # A mistake of ours: the client gets AWS's form of it, and the terminal that serves gets the traceback.
+            traceback.print_exc()
+            fault = AwsFault("InternalFailure", "The embedded AWS made a mistake; its terminal says more.", 500)
             return write_fault(fault, protocol, request_id, _NAMESPACE.get(service, ""))
         finally:
             self.store.commit()
