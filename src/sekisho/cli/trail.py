@@ -269,6 +269,7 @@ def _replay_json(found: Replay, suggested: list[Suggested] | None) -> None:
         "events": found.events, "distinct_requests": found.distinct, "decided": found.decided, "same": found.same,
         "failed_for_other_reasons": found.failed_otherwise, "second_records": found.second_records,
         "undecided": {"events": sum(found.undecided.values()), "reasons": dict(found.undecided.most_common())},
+        "assumed": dict(found.assumed),
         "refused_by": _sums(found),
         "networks": dict(found.networks.most_common()),
         "changes": [
@@ -334,6 +335,8 @@ def _replay_text(found: Replay, suggested: list[Suggested] | None) -> None:
     )
     for reason, n in found.undecided.most_common():
         click.echo(f"  {n:,}: {reason}")
+    for what, n in found.assumed.items():
+        click.echo(f"Assumed, for {n:,} events: {what}.")
     for title, changes in (("Worked, and would be refused", found.refused), ("Was refused, and would work", found.allowed)):
         if changes:
             out.print(table(f"{title}: {sum(c.events for c in changes):,} events", _HEAD, [_line(c) for c in changes[:20]]))
@@ -370,7 +373,7 @@ def _line(c: Change) -> list[str]:
 def _short(arn: str) -> str:
     """An ARN by its account and resource: ``222233334444:role/admin``."""
     parts = arn.split(":", 4)
-    return parts[4].lstrip(":") if len(parts) == 5 else arn
+    return parts[4].lstrip(":") if len(parts) == 5 and parts[0] == "arn" else arn
 
 
 _VERDICTS = {
@@ -409,3 +412,101 @@ def generate(estate_path: Path, days: int, start: datetime, seed: int, busy: flo
         return
     click.echo(f"{out}: {truth.events:,} synthetic events in {truth.files:,} files, {truth.refused:,} of them refused.")
     click.echo(f"Next: sekisho trail ingest {out}/AWSLogs --store STORE")
+
+
+_QUESTIONS = ("sessions", "left-network", "refused", "sign-ins-without-mfa", "emergencies", "changes", "never-used", "addresses")
+
+
+@command.command(epilog="Example: sekisho trail audit --store trail --estate estate/ --networks sekisho.yaml --since 2026-01-01")
+@store_option
+@click.option("--estate", "estate_path", type=click.Path(path_type=Path), help="The estate of that time (AWS's JSON or sekisho.yaml).")
+@click.option("--networks", "names_from", type=click.Path(path_type=Path), help="A sekisho.yaml that names the networks, where --estate is none.")
+@click.option("--question", "questions", type=click.Choice(_QUESTIONS), multiple=True, help="Only this question; may be given again.")
+@click.option("--break-glass", "emergency", multiple=True, help="A pattern of names of emergency users and roles; may be given again.")
+@_scope_options
+@format_option("text", "json", "csv")
+@click.pass_context
+@_needs_extra
+def audit(
+    ctx: click.Context, folder: Path, estate_path: Path | None, names_from: Path | None, questions: tuple[str, ...], emergency: tuple[str, ...],
+    accounts: tuple[str, ...], since: datetime | None, until: datetime | None, form: str,
+) -> None:  # fmt: skip
+    """Ask a trail about the jump account: whose sessions, from where, what was refused by which layer, what should not have been.
+
+    Exit status 1 where something was done that should not have been: sign-ins without MFA, sessions carried out of the network, use of
+    break-glass or root, changes to what restricts.
+    """
+    from sekisho.environment import load_environment
+    from sekisho.trail.addresses import Networks
+    from sekisho.trail.audit import EMERGENCY_NAMES, QUESTIONS, Scope
+    from sekisho.trail.audit import audit as run
+    from sekisho.trail.store import Store
+
+    if form == "csv" and len(questions) != 1:
+        raise InputError("CSV is one table", remedy=f"add one --question, of {', '.join(_QUESTIONS)}")
+    store = Store(folder)
+    estate, networks, _ = _estate_and_networks(estate_path, names_from) if estate_path is not None else (None, {}, True)
+    if estate_path is None and names_from is not None:
+        networks = dict(load_environment(names_from).wanted.networks)
+    aside = sum(a.count for f in store.contents().files.values() for a in f.set_aside)
+    scope = Scope(store.connect(since, until, accounts), Networks(networks), estate, emergency or EMERGENCY_NAMES)
+    with progress() as tell:
+        found = run(scope, questions, set_aside=aside, tell=tell)
+    if form == "json":
+        answers = {name: [{k: _plain(v) for k, v in row.items()} for row in rows] for name, rows in found.answers.items()}
+        print_json("trail-audit", {"coverage": _coverage_body(found.coverage), "findings": found.findings, "answers": answers})
+    elif form == "csv":
+        rows = found.answers.get(questions[0], [])
+        header = tuple(dict.fromkeys(key for row in rows for key in row))
+        _print_csv(header, [[_cell(row.get(key)) for key in header] for row in rows])
+    else:
+        _print_coverage(found.coverage)
+        for name, rows in found.answers.items():
+            _print_answer(QUESTIONS[name].title, name, rows)
+        if estate is None and not questions:
+            click.echo("Not asked: which users and roles were never used, and the statements behind refusals; both need --estate.")
+        click.echo(f"{found.findings:,} findings." if found.findings else "No findings in this trail.")
+    ctx.exit(1 if found.findings or not found.coverage.events else 0)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds") + "Z"
+    return value
+
+
+def _cell(value: Any) -> str:
+    value = _plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{k}={_cell(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_short(_cell(v)) for v in value[:3]) + (f" and {len(value) - 3} more" if len(value) > 3 else "")
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+_SHOWN = {
+    "sessions": ("who", "role", "how", "network", "addresses", "mfa", "sessions", "last", "chain"),
+    "left-network": ("who", "role", "obtained_in", "obtained_at", "addresses", "events", "worked", "first", "example"),
+    "refused": ("events", "person", "who", "action", "name", "resource", "network", "says", "decided", "place", "nearest", "example"),
+    "sign-ins-without-mfa": ("who", "type", "account", "address", "network", "events", "first", "last", "example"),
+    "emergencies": ("what", "who", "address", "network", "events", "did", "first", "example"),
+    "changes": ("at", "who", "name", "on", "policy", "network", "error", "example"),
+    "never-used": ("kind", "arn"),
+    "addresses": ("network", "events", "addresses", "people", "most"),
+}
+_MOST_SHOWN = 30
+
+
+def _print_answer(title: str, name: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        click.echo(f"{title}: none.")
+        return
+    columns = [c for c in _SHOWN[name] if any(row.get(c) not in (None, "") for row in rows)]
+    lines = [[_short(_cell(row.get(c))) if str(row.get(c)).startswith("arn:") else _cell(row.get(c)) for c in columns] for row in rows[:_MOST_SHOWN]]
+    console().print(table(title, [c.replace("_", " ") for c in columns], lines))
+    if len(rows) > _MOST_SHOWN:
+        click.echo(f"and {len(rows) - _MOST_SHOWN:,} more rows (--format json, or csv with --question {name}, has all)")

@@ -8,7 +8,7 @@ only by the constants that policies compare it with.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -134,6 +134,7 @@ assert Row._fields[: len(_COLUMNS)] == _COLUMNS
 
 _DISTINCT = (
     "SELECT h1, h2, count(*) AS n, any_value(event_id) AS example, any_value(failed) AS failed, any_value(second) AS second, "
+    "any_value(assumed) AS assumed, "
     + ", ".join(f"any_value({c}) AS {c}" for c in _COLUMNS)
     + ", min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created FROM keyed GROUP BY h1, h2"
 )
@@ -154,14 +155,15 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> None:
     for column, (expression, key) in CONDITIONS_ONLY_WHEN_MENTIONED.items():
         plain[column] = expression if key in mentioned else "NULL"
     distinct = dict(plain)
-    distinct["failed"], distinct["second"] = "failed", "second"
+    distinct |= {"failed": "failed", "second": "second", "assumed": "assumed"}
     if not sessions_named:
         # All sessions of a role are one caller, unless a policy looks at the session.
         distinct["principal"] = "CASE WHEN identity_type = 'AssumedRole' AND issuer IS NOT NULL THEN issuer ELSE principal END"
         distinct["principal_id"] = "CASE WHEN identity_type = 'AssumedRole' THEN NULL ELSE principal_id END"
     buckets = _buckets(mentioned)
     inner = f"""
-        SELECT e.* REPLACE (coalesce(CASE WHEN e.address = 'AWS Internal' THEN s.address END, e.address) AS address),
+        SELECT e.* REPLACE (coalesce(CASE WHEN e.address = 'AWS Internal' THEN coalesce(s.address, o.address) END, e.address) AS address),
+            e.address = 'AWS Internal' AND s.address IS NULL AND o.address IS NOT NULL AS assumed,
             CASE WHEN e.access_key LIKE 'AKIA%' THEN 'key' WHEN e.access_key LIKE 'ASIA%' OR e.session_created IS NOT NULL THEN 'session'
                  WHEN e.access_key IS NOT NULL THEN 'key' END AS key_kind,
             e.role_arn IS NOT NULL AS has_parameters, e.serial_number IS NOT NULL AS has_serial,
@@ -169,13 +171,18 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> None:
             e.identity_type = 'AWSAccount' AND e.shared_event_id IS NOT NULL AND t.shared_event_id IS NOT NULL AS second
         FROM events e
         LEFT JOIN (SELECT new_key, address FROM sessions WHERE by_console) s ON s.new_key = e.new_key
+        LEFT JOIN (
+            SELECT access_key, any_value(address) AS address FROM events
+            WHERE access_key IN (SELECT access_key FROM events WHERE address = 'AWS Internal' AND error_code IS NOT NULL)
+              AND regexp_full_match(address, '[0-9A-Fa-f.:]+') GROUP BY access_key HAVING count(DISTINCT address) = 1
+        ) o ON o.access_key = e.access_key AND e.error_code IS NOT NULL AND e.address = 'AWS Internal'
         LEFT JOIN (SELECT DISTINCT shared_event_id FROM events WHERE shared_event_id IS NOT NULL AND identity_type <> 'AWSAccount') t
             ON t.shared_event_id = e.shared_event_id
     """
     parts = ", ".join([*distinct.values(), *buckets])
     columns = ", ".join(f"{e} AS {c}" for c, e in plain.items())
     connection.execute(
-        f"CREATE TEMP VIEW keyed AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, {columns}, failed, second, "
+        f"CREATE OR REPLACE TEMP VIEW keyed AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, {columns}, failed, second, assumed, "
         f"event_id, event_time, session_created, access_key FROM ({inner})"
     )
 
@@ -198,15 +205,24 @@ def _buckets(mentioned: Mapping[str, Sequence[Any] | None]) -> list[str]:
     return found or ["0"]
 
 
+def distinct_requests(connection: duckdb.DuckDBPyConnection, estate: Estate, where: str) -> Iterator[tuple[list[str], Row]]:
+    """(all its events, the request) of each distinct request of the events that ``where`` selects; ``prepare`` has been called."""
+    _keyed(connection, estate)
+    sql = _DISTINCT.replace("any_value(event_id) AS example", "list(event_id) AS example").replace("FROM keyed", f"FROM keyed WHERE {where}")
+    cursor = connection.execute(f"SELECT example, {', '.join(Row._fields)} FROM ({sql})")
+    for example, *values in cursor.fetchall():
+        yield example, Row(*values)
+
+
 # --- decisions -----------------------------------------------------------------------------------------------------------
 
 
 def _decide_all(connection: duckdb.DuckDBPyConnection, found: Replay, replayer: Replayer, whole: bool, tell: Callable[[str], None]) -> None:
     """Decide each distinct request; the table ``changed`` gets those whose answer differs, ``found.changes`` is filled by ``_join_back``."""
-    cursor = connection.execute(f"SELECT id, n, failed, second, {', '.join(Row._fields)} FROM asked")
+    cursor = connection.execute(f"SELECT id, n, failed, second, assumed, {', '.join(Row._fields)} FROM asked")
     changed: list[tuple[Any, ...]] = []
     while rows := cursor.fetchmany(10_000):
-        for identity, n, failed, second, *values in rows:
+        for identity, n, failed, second, assumed, *values in rows:
             row = Row(*values)
             found.events += n
             found.distinct += 1
@@ -224,6 +240,8 @@ def _decide_all(connection: duckdb.DuckDBPyConnection, found: Replay, replayer: 
                     found.undecided[reason] += n
                 continue
             found.decided += n
+            if assumed:
+                found.assumed["the address of a refused console switch, from the only one that its session called from"] += n
             if failed:
                 # It got past the decision, or never came to it: the error doesn't say.
                 found.failed_otherwise += n

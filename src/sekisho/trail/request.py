@@ -348,6 +348,11 @@ class Replayer:
             found = self._questions[name] = _half_known(question, unknown, asked.resource_known)
         return found.answer(request)
 
+    def keys(self, asked: Asked) -> frozenset[str]:
+        """The context keys that the statements look at which are about the request."""
+        assert asked.request is not None
+        return _keys_of(self._authorizer.question(asked.request), asked.resource_known)
+
     def what_is_missing(self, row: Row, asked: Asked, decision: Decision) -> tuple[str, ...]:
         """Why the outcome is unknown: keys that weren't recorded, a resource that isn't named, or what the estate doesn't hold."""
         assert asked.request is not None

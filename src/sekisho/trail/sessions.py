@@ -49,7 +49,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
             FROM made m JOIN switches s ON s.session = m.session AND abs(epoch(s.event_time) - epoch(m.at)) <= {PAIR_WITHIN_S}
             WHERE m.address = 'AWS Internal' GROUP BY m.new_key
         )
-        SELECT m.* EXCLUDE (address, caller), coalesce(m.caller, p.switch_from) AS caller, m.address AS recorded_address,
+        SELECT m.* EXCLUDE (address, caller), coalesce(m.caller, p.switch_from, m.invoked_by) AS caller, m.address AS recorded_address,
                CASE WHEN m.address = 'AWS Internal' THEN p.address ELSE m.address END AS address,
                m.address = 'AWS Internal' AS by_console, p.event_id AS switch_event
         FROM made m LEFT JOIN paired p USING (new_key)"""
