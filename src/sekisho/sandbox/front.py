@@ -61,8 +61,8 @@ class EmbeddedAws:
         except Exception:
             # A mistake of ours: the client gets AWS's form of it, and the terminal that serves gets the traceback.
             traceback.print_exc()
-            fault = AwsFault("InternalFailure", "The embedded AWS made a mistake; its terminal says more.", 500)
-            return write_fault(fault, protocol, request_id, _NAMESPACE.get(service, ""))
+            ours = AwsFault("InternalFailure", "The embedded AWS made a mistake; its terminal says more.", 500)
+            return write_fault(ours, protocol, request_id, _NAMESPACE.get(service, ""))
         finally:
             self.store.commit()
 

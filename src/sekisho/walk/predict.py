@@ -1,4 +1,8 @@
-"""What Sekisho says will happen at each step of the walk, from the estate alone; nothing here asks the API that is walked."""
+"""What Sekisho says will happen at each step of the walk, from the estate alone; nothing here asks the API that is walked.
+
+The prediction is the proof's: whether the step's request lies in the region that is proved for its question. The words beside it, which
+layer and statement decide, are those of ``decide``.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sekisho.decision import Authorizer, CredentialKind, Decision, Request, request_context
-from sekisho.decision.sign_in import sign_in_allowed
 from sekisho.errors import Place
 from sekisho.estate import Estate, Role, User
 from sekisho.policy.condition import Value
+from sekisho.proof.prove import Proof, prove_question
+from sekisho.proof.sign_in import sign_in_region
 from sekisho.walk.rows import Answer
 
 REGION = "us-east-1"
@@ -39,11 +44,12 @@ class Predictor:
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
         self._authorizer = Authorizer(estate)
+        self._proofs: dict[int, Proof] = {}
 
     def sign_in(self, user: User, address: str) -> Predicted:
         account = self.estate.account(user.arn.split(":")[4])
-        context = {"aws:SourceIp": address, "aws:RequestedRegion": REGION, "signin:PrincipalArn": user.arn}
-        if sign_in_allowed(account.sign_in if account else None, context):
+        context = {"aws:SourceIp": address, "aws:RequestedRegion": REGION}
+        if sign_in_region(account.sign_in if account else None, user.arn).contains(context):
             return Predicted("allow", "no policy stops a sign-in itself (F-17)")
         return Predicted("deny", "the AWS Sign-In policy (method 3)")
 
@@ -68,12 +74,21 @@ class Predictor:
             f"arn:aws:sts::{account}:assumed-role/{role.name}/{user.name}", "ec2:DescribeInstances", "*", context,
             resource_account=account, credentials=CredentialKind.ROLE_SESSION, role=role.arn,
         )  # fmt: skip
-        return _predicted(self._authorizer.decide_anew(request))
+        return self._predicted(request)
 
     def _user(self, user: User, credentials: str, address: str, action: str, resource: str, more: dict[str, str] | None = None) -> Predicted:
         kind, mfa = KINDS[credentials]
         context = {**self._context(kind, mfa, address), **(more or {})}
-        return _predicted(self._authorizer.decide_anew(Request(user.arn, action, resource, context, credentials=kind)))
+        return self._predicted(Request(user.arn, action, resource, context, credentials=kind))
+
+    def _predicted(self, request: Request) -> Predicted:
+        """What can't be known is predicted to be refused: the embedded AWS refuses it too."""
+        question = self._authorizer.question(request)
+        proof = self._proofs.get(id(question))
+        if proof is None:
+            proof = self._proofs[id(question)] = prove_question(question)
+        decision = question.answer(request)
+        return Predicted("allow" if proof.allows(decision.context) else "deny", reason_of(decision))
 
     @staticmethod
     def _context(kind: CredentialKind, mfa: bool, address: str) -> Mapping[str, Value]:
@@ -81,10 +96,6 @@ class Predictor:
         return request_context(
             kind, source_ip=address, mfa=mfa, mfa_age_s=JUST_NOW_S if mfa else None, issued=now, now=now, region=REGION, user_agent="sekisho",
         )  # fmt: skip
-
-
-def _predicted(decision: Decision) -> Predicted:
-    return Predicted("allow" if decision.allowed else "deny", reason_of(decision))
 
 
 def reason_of(decision: Decision) -> str:
