@@ -68,6 +68,19 @@ class Clause:
     unknown: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """What is asked of a context where every document and condition is known: any Deny, then each clause; or the answer to all contexts."""
+
+    settled: tuple[Outcome, str | None] | None
+    denies: tuple[tuple[Test, str], ...]
+    clauses: tuple[tuple[Test, str], ...]
+
+
+def _any_of(tests: Sequence[Test]) -> Test:
+    return lambda context: any(test(context) for test in tests)
+
+
 class Question:
     """All requests by one caller for one action on one resource: what is left to ask is the context.
 
@@ -109,17 +122,24 @@ class Question:
         self.clauses = tuple(self._clauses())
         varied = [m for c in self.clauses for m in c.matched] + self.denies
         self.may_be_unknown = bool(self.unknown) or any(m.ready.unknown for m in varied)
-        # Below: kept from one request to the next, because contexts change and these don't.
-        self._deny_tests = tuple((m.when, m.layer) for m in self.denies)
-        # A clause with an Allow that has no condition always holds.
-        open_ones = [c for c in self.clauses if all(m.ready.conditions or m.when is not m.ready.test for m in c.matched)]
-        self._clause_tests = tuple((tuple(m.when for m in c.matched), c.layer) for c in open_ones)
         self._companion_questions: dict[str, Question] = {}
         self._companions_by_facts = {action for key in self.facts for prefixes, action in COMPANIONS if key.startswith(prefixes)}
         self._plain_keys: set[str] = set()
+        self._keep_nothing()
+
+    def __copy__(self) -> Question:
+        """The same question, for one who will give it other denies or clauses: nothing that was worked out of the old ones goes along."""
+        other = Question.__new__(Question)
+        other.__dict__.update(self.__dict__)
+        other._keep_nothing()
+        return other
+
+    def _keep_nothing(self) -> None:
+        """What is worked out once, when first needed, and kept from one request to the next: contexts change, these don't."""
+        self._tests: _Tests | None = None
         self._reasons: tuple[tuple[tuple[Test, Because], ...], ...] | None = None
         self._missing: tuple[tuple[tuple[Miss, ...], Callable[[Context], Miss | None] | None], ...] | None = None
-        self._names_denials = self.settings.denial_names_policy_arn and any(m.ready.policy.arn for m in self.denies)
+        self._names_denials: bool | None = None
         self._messages: dict[tuple[Outcome, str | None, str | None], str] = {}
 
     # Collecting -----------------------------------------------------------------------------------------------------
@@ -215,11 +235,21 @@ class Question:
             if key not in given:
                 context = {**self._facts_read, **given}
                 break
-        if self.refusal is not None:
-            return Decision(self, request, context, "implicit_deny", self.refused_by)
-        if self.always:
-            return Decision(self, request, context, "allow", None)
-        outcome, layer = self._known(context) if not self.may_be_unknown else self._both_ways(context)
+        tests = self._tests or self._tests_of()
+        if tests.settled is not None:
+            return Decision(self, request, context, *tests.settled)
+        outcome: Outcome = "allow"
+        layer: str | None = None
+        if self.may_be_unknown:
+            outcome, layer = self._both_ways(context)
+        else:
+            for holds, layer in tests.denies:
+                if holds(context):
+                    return Decision(self, request, context, "explicit_deny", layer)
+            for holds, layer in tests.clauses:
+                if not holds(context):
+                    return Decision(self, request, context, "implicit_deny", layer)
+            layer = None
         if outcome == "allow" and self.is_assume and (self._companions_by_facts or not given.keys() <= self._plain_keys):
             for companion in self._companions_of(given):
                 answer = companion.answer(request.replace(action=companion.action))
@@ -242,18 +272,20 @@ class Question:
             question = self._companion_questions[action] = Question(asked, self.layers, self.settings)
         return question
 
-    def _known(self, context: Context) -> tuple[Outcome, str | None]:
-        """The answer where every document and condition is known."""
-        for holds, layer in self._deny_tests:
-            if holds(context):
-                return "explicit_deny", layer
-        for alternatives, layer in self._clause_tests:
-            for holds in alternatives:
-                if holds(context):
-                    break
-            else:
-                return "implicit_deny", layer
-        return "allow", None
+    def _tests_of(self) -> _Tests:
+        settled: tuple[Outcome, str | None] | None = None
+        if self.refusal is not None:
+            settled = "implicit_deny", self.refused_by
+        elif self.always:
+            settled = "allow", None
+        clauses = []
+        for clause in self.clauses:
+            # An Allow without a condition always holds, and so does its clause.
+            if all(m.ready.conditions or m.when is not m.ready.test for m in clause.matched):
+                alternatives = tuple(m.when for m in clause.matched)
+                clauses.append((alternatives[0] if len(alternatives) == 1 else _any_of(alternatives), clause.layer))
+        self._tests = _Tests(settled, tuple((m.when, m.layer) for m in self.denies), tuple(clauses))
+        return self._tests
 
     def _both_ways(self, context: Context) -> tuple[Outcome, str | None]:
         """The answer where something isn't known: worked out as if it all allowed, and as if it all denied."""
@@ -377,6 +409,8 @@ class Question:
     def message(self, outcome: Outcome, layer: str | None, context: Context) -> str:
         """AWS's own denial text (G-20, G-21); empty on allow."""
         arn = None
+        if self._names_denials is None:
+            self._names_denials = self.settings.denial_names_policy_arn and any(m.ready.policy.arn for m in self.denies)
         if self._names_denials and outcome == "explicit_deny" and layer not in ("resource", "vpc_endpoint"):
             arn = next((m.ready.policy.arn for m in self.denies if m.layer == layer and m.when(context)), None)
         text = self._messages.get((outcome, layer, arn))
