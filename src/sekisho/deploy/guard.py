@@ -9,14 +9,16 @@ can't know, it says.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sekisho.decision import Authorizer, CredentialKind, Request, request_context
 from sekisho.decision.sign_in import sign_in_allowed
 from sekisho.deploy.changes import Change
 from sekisho.deploy.effect import states
 from sekisho.deploy.plan import Plan
+from sekisho.environment.mark import MARK
 from sekisho.estate import Account, Estate, Role, User
 
 ANYWHERE = ("198.18.0.9", "2001:db8:ffff::9")
@@ -57,17 +59,51 @@ class Verdict:
     ways: int = 0
 
 
-@dataclass
 class _Asked:
-    """One estate and its answers; asks each question once."""
+    """One estate and its answers; each question is asked once, and users who can't be told apart are asked about once."""
 
-    estate: Estate
-    authorizer: Authorizer = field(init=False)
+    def __init__(self, estate: Estate) -> None:
+        self.estate = estate
+        self.authorizer = Authorizer(estate)
+        self.undo: dict[tuple[str, str, str], bool] = {}
+        self.open: dict[tuple[object, ...], bool] = {}
 
-    def __post_init__(self) -> None:
-        self.authorizer = Authorizer(self.estate)
+    @cached_property
+    def named(self) -> Mapping[str, frozenset[str]]:
+        """User ARN → roles whose trust policy names the user. Under ``""``: those that tell users by a part of their names."""
+        found: dict[str, set[str]] = {}
+        for account in self.estate.accounts:
+            for role in account.roles:
+                for statement in role.trust.statements:
+                    listed = list(statement.principal.aws) if statement.principal else []
+                    listed += [v for c in statement.conditions for v in c.values]
+                    for value in listed:
+                        if "*" in value.removesuffix("/*") or "?" in value:
+                            found.setdefault("", set()).add(role.arn)
+                        elif ":user/" in value:
+                            found.setdefault(value, set()).add(role.arn)
+        return {k: frozenset(v) for k, v in found.items()}
+
+    def alike(self, user: User) -> tuple[object, ...]:
+        """Equal for users of the same policies, groups, path and tags that the same trusts name."""
+        excluded = self._excluded(user)
+        return (
+            user.arn.split(":")[4], user.path, user.groups, tuple(p.name for p in user.inline), tuple(str(p.document) for p in user.inline),
+            tuple(a.arn for a in user.attached), user.boundary.arn if user.boundary else "", tuple(t for t in user.tags if t[0] != MARK),
+            self.named.get(user.arn, frozenset()), excluded, user.arn if "" in self.named else "",
+        )  # fmt: skip
+
+    def _excluded(self, user: User) -> bool:
+        account = self.estate.account(user.arn.split(":")[4])
+        return bool(account and account.sign_in and any(user.arn in s.excluded_principals for s in account.sign_in.statements))
 
     def may_undo(self, principal: str, kind: CredentialKind, account: str, address: str, role: str = "") -> bool:
+        key = (role or principal, account, address)
+        if key not in self.undo:
+            self.undo[key] = self._may_undo(principal, kind, account, address, role)
+        return self.undo[key]
+
+    def _may_undo(self, principal: str, kind: CredentialKind, account: str, address: str, role: str) -> bool:
         context = request_context(kind, source_ip=address, mfa=True, mfa_age_s=60)
         resources = {
             "Role": f"arn:aws:iam::{account}:role/any", "Group": f"arn:aws:iam::{account}:group/any", "Poli": f"arn:aws:iam::{account}:policy/any"
@@ -81,28 +117,43 @@ class _Asked:
     def holds(self, way: Way) -> bool:
         """Whether a way is open: the sign-in, the switch, and the leave to change IAM."""
         user = self.estate.user(way.user)
-        if user is None or not may_sign_in(self.estate, user, way.address):
+        if user is None:
+            return False
+        key = (self.alikes.get(user.arn), way.account, way.role, way.address)
+        if key not in self.open:
+            self.open[key] = self._holds(user, way)
+        return self.open[key]
+
+    @cached_property
+    def alikes(self) -> Mapping[str, tuple[object, ...]]:
+        return {u.arn: self.alike(u) for a in self.estate.accounts for u in a.users}
+
+    def _holds(self, user: User, way: Way) -> bool:
+        if not may_sign_in(self.estate, user, way.address):
             return False
         if not way.role:
             return self.may_undo(user.arn, CredentialKind.CONSOLE, way.account, way.address)
         role = self.estate.role(way.role)
         if role is None:
             return False
-        context = request_context(CredentialKind.CONSOLE, source_ip=way.address, mfa=True, mfa_age_s=60)
-        if not self.authorizer.decide_anew(Request(user.arn, "sts:AssumeRole", role.arn, context, credentials=CredentialKind.CONSOLE)).allowed:
+        session = f"arn:aws:sts::{way.account}:assumed-role/{role.name}/anyone"
+        if not self.may_undo(session, CredentialKind.ROLE_SESSION, way.account, way.address, role.arn):
             return False
-        session = f"arn:aws:sts::{way.account}:assumed-role/{role.name}/{user.name}"
-        return self.may_undo(session, CredentialKind.ROLE_SESSION, way.account, way.address, role.arn)
+        context = request_context(CredentialKind.CONSOLE, source_ip=way.address, mfa=True, mfa_age_s=60)
+        return self.authorizer.decide_anew(Request(user.arn, "sts:AssumeRole", role.arn, context, credentials=CredentialKind.CONSOLE)).allowed
 
-    def ways(self, addresses: Iterable[str]) -> set[Way]:
+    def ways(self, addresses: Sequence[str]) -> set[Way]:
+        """All ways in: asked of one user among those alike, through roles that administer at all."""
+        classes: dict[tuple[object, ...], list[str]] = {}
+        for arn, key in self.alikes.items():
+            classes.setdefault(key, []).append(arn)
         found: set[Way] = set()
-        users = [u for a in self.estate.accounts for u in a.users]
-        for address in addresses:
-            for account in self.estate.accounts:
-                roles = [r.arn for r in account.roles if self.administers(account, r)]
-                for user in users:
-                    own = [""] if user.arn.split(":")[4] == account.id else []
-                    found.update(w for r in (*own, *roles) if self.holds(w := Way(account.id, user.arn, r, address)))
+        for account in self.estate.accounts:
+            roles = [r.arn for r in account.roles if self.administers(account, r)]
+            for users in classes.values():
+                own = [""] if users[0].split(":")[4] == account.id else []
+                open_ = [(r, a) for r in (*own, *roles) for a in addresses if self.holds(Way(account.id, users[0], r, a))]
+                found.update(Way(account.id, user, r, a) for r, a in open_ for user in users)
         return found
 
     def administers(self, account: Account, role: Role) -> bool:
@@ -139,20 +190,21 @@ def guard(plan: Plan, *, callers: Mapping[str, str] | None = None, address: str 
         unknown.append(f"{', '.join(unread)} could not be read: a way that they limit counts as none")
     kept = old & new
     checked = 0
-    for change, call, estate in states(plan.existing, plan.steps):
+    for change, call, estate in states(plan.existing, plan.steps if kept else ()):
         if call.operation in _INERT:
+            continue
+        touched = [w for w in kept if _concerns(change, w, plan.jump)]
+        if not touched:
             continue
         checked += 1
         asked = _Asked(estate)
-        touched = [w for w in kept if _concerns(change, w, plan.jump)]
         broken = next((w for w in touched if not asked.holds(w)), None)
         if broken is not None:
             text = f"on the way, {broken} could not undo the change, although before and after they can"
             refusals.append(Refusal(f"{broken.account}/administrators", text, change))
             break
-    asked = _Asked(_end(plan))
     for account, (principal, kind, role) in own.items():
-        if address is not None and plan.wanted.account(account) and not asked.may_undo(principal, kind, account, address, role):
+        if address is not None and plan.wanted.account(account) and not after.may_undo(principal, kind, account, address, role):
             text = f"you ({principal}) could not undo it in {account} from {address}, where you are now"
             refusals.append(Refusal("own-address", text))
     return Verdict(tuple({(r.key, r.text): r for r in refusals}.values()), tuple(unknown), checked, len(kept))
@@ -173,8 +225,12 @@ def _end(plan: Plan) -> Estate:
 
 
 def _concerns(change: Change, way: Way, jump: str) -> bool:
-    """Whether a change can touch a way: one in the jump account may touch any, one elsewhere only those through its role."""
-    return change.account == jump or change.account == way.account
+    """Whether a change can touch a way: that of a role, the ways through it; of a user, theirs; anything else of the jump account, all."""
+    if ":role/" in change.subject:
+        return change.subject == way.role
+    if ":user/" in change.subject:
+        return change.subject.rpartition("/")[2] == way.user.rpartition("/")[2]
+    return change.account in (jump, way.account)
 
 
 def _addresses(plan: Plan, address: str | None) -> list[str]:
