@@ -47,6 +47,7 @@ _ERRORS = {
     "limit exceeded": (409, "LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000"),
     "service failure": (500, "ServiceFailure", "The request processing has failed because of an unknown error"),
 }
+_HOP = ("transfer-encoding", "content-length", "connection")
 BREAKS = (*_ERRORS, "connection reset", "answer lost")
 
 
@@ -85,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._hang_up()
         if mine and faults.kind == "answer lost":
             return self._hang_up()
-        return self._answer(got.status, [(k, v) for k, v in got.getheaders() if k.lower() not in ("transfer-encoding", "content-length", "connection")], answer)
+        return self._answer(got.status, [(k, v) for k, v in got.getheaders() if k.lower() not in _HOP], answer)
 
     def _hang_up(self) -> None:
         self.close_connection = True

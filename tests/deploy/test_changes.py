@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from sekisho import Estate, compile_environment
 from sekisho.deploy import changes
 from sekisho.deploy.effect import states
 from sekisho.environment import parse_environment
-from deploy.access import access, union
+
+from .access import access, union
 
 COMPANY = Path(__file__).parents[2] / "src/sekisho/environment/examples/company.yaml"
 ADDRESSES = ("203.0.113.5", "203.0.113.130", "198.51.100.7", "192.0.2.70", "198.18.0.9", "2001:db8:10::5")
@@ -70,7 +70,7 @@ def follow(old: Estate, new: Estate) -> tuple[Estate, list[str]]:
     wrong: list[str] = []
     estate, last = old, before
     for change, call, estate in states(old, changes(old, new)):
-        if "Tag" in call.operation or call.operation.startswith("CreatePolicy") and not call.operation.endswith("Version"):
+        if "Tag" in call.operation or (call.operation.startswith("CreatePolicy") and not call.operation.endswith("Version")):
             continue
         now = access(estate, ADDRESSES, everybody)
         if now != last:

@@ -12,7 +12,7 @@ from sekisho.estate import Estate, Role
 PALETTE = ("F2B0A9", "FBBF93", "FAD791", "B7CA9D", "99BCE3")
 """The console's classic colours (H-04, unverified); one an account, in turn."""
 MOST_NAME = 64
-"""Characters of a display name, and of a role's path and name together (H-04)."""
+"""Characters of a display name (H-04)."""
 
 
 def switch_links(estate: Estate, environment: Environment) -> dict[str, str]:
@@ -45,10 +45,6 @@ def switch_link(role: Role, display_name: str) -> str:
 
 
 def _row(role: Role, account: str, label: str, name: str, colour: str) -> str:
-    whole = role.arn.split(":", 5)[5].removeprefix("role/")
-    if len(whole) > MOST_NAME:
-        too_long = f"path and name are over {MOST_NAME} characters, so the console can't switch to it"
-        return f"<li>{escape(label)} {account} {escape(role.name)}: {too_long}</li>"
     link = escape(switch_link(role, name), quote=True)
     return f'<li style="border-left: 1em solid #{colour}; padding-left: .5em"><a href="{link}">{escape(name)}</a> <small>{account}</small></li>'
 
