@@ -110,7 +110,8 @@ def sessions(scope: Scope) -> Rows:
     rows = _dicts(
         scope.connection,
         """SELECT r.root AS who, r.root_type AS type, s.role, s.session, list_reverse(list_filter(r.path, lambda x: x IS NOT NULL)) AS path,
-                  s.address, s.by_console, s.mfa, s.code_passed, s.source_identity, s.made_by, count(*) AS sessions, min(s.at) AS first, max(s.at) AS last,
+                  s.address, s.by_console, s.mfa, s.code_passed, s.source_identity, s.made_by, count(*) AS sessions,
+                  min(s.at) AS first, max(s.at) AS last,
                   min_by(s.event_id, (s.at, s.event_id)) AS example
            FROM sessions s JOIN roots r USING (new_key) GROUP BY ALL ORDER BY first, example""",
     )

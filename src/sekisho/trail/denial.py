@@ -34,6 +34,9 @@ _FRONT = re.compile(r"You are not authorized to perform this operation\.? ?")
 """EC2 puts this before the text, or gives an encoded message in its place (G-21)."""
 _ENCODED = re.compile(r"Encoded authorization failure message: \S+")
 
+_CUT = re.compile(r" (?:because no |with an explicit deny ).*")
+"""What is left of a reason where the text was cut."""
+
 _LAYERS = {
     "identity-based": "identity", "resource-based": "resource", "permissions boundary": "boundary", "session": "session", "sessions": "session",
     "service control": "service_control", "resource control": "resource_control", "VPC endpoint": "vpc_endpoint", "role trust": "resource",
@@ -61,6 +64,9 @@ def read_denial(message: str | None) -> Denial:
         return Denial(found["who"], action, resource[1] if resource else None, encoded=encoded is not None)
     named = found["lacking"] or found["denying"]
     kind: Literal["implicit_deny", "explicit_deny"] | None = "implicit_deny" if found["lacking"] else "explicit_deny" if found["denying"] else None
+    about: str | None = found["resource"]
+    if kind is None and about is not None:
+        about = _CUT.sub("", about)
     return Denial(
-        found["who"], found["action"], found["resource"], _LAYERS.get(named or ""), kind, found["policy"], encoded is not None,
+        found["who"], found["action"], about, _LAYERS.get(named or ""), kind, found["policy"], encoded is not None,
     )  # fmt: skip
