@@ -2,10 +2,10 @@
 //
 //   node iam_simulate.mjs PREFIX        PREFIX: the folder that npm installed the package into
 //   {"policies": {"identity": [{name, policy}], "resource": {…}}, "request": {principal, action, resource}}     first line
-//   {"cases": [context, …], "way": "engine"|"checked", "answers": true|false}                       then these
+//   {"cases": [context, …], "way": "engine"|"from values"|"checked", "answers": true|false}                       then these
 //
-// Ways: "checked" is runSimulation, what its README shows; "engine" is the authorize() beneath it, with the policies loaded once beforehand:
-// the least work that it can be asked for. (runUnsafeSimulation, which its README doesn't show, fails in 0.1.173 on any resource policy.)
+// Ways: "checked" is runSimulation, what its README shows; "engine" is the authorize() beneath it, with the policies loaded and the
+// requests made beforehand: the least work that it can be asked for; "from values" makes the requests as well. (runUnsafeSimulation, which its README doesn't show, fails in 0.1.173 on any resource policy.)
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -44,8 +44,10 @@ async function prepare({ policies, request }) {
       permissionBoundaries: undefined, vpcEndpointPolicies: undefined,
       simulationParameters: { simulationMode: 'Strict', discoveryContextKeyConstraints: new DiscoveryContextKeyConstraints([]) }
     }
-    ways.engine = (context) =>
-      authorize({ ...loaded, request: new AwsRequestImpl(principal, target, action, new RequestContextImpl(context)) }).result
+    const made = (context) => new AwsRequestImpl(principal, target, action, new RequestContextImpl(context))
+    ways.engine = (request) => authorize({ ...loaded, request }).result
+    ways.engine.given = made
+    ways['from values'] = (context) => authorize({ ...loaded, request: made(context) }).result
   } catch (error) {
     process.stderr.write(`iam-simulate's engine can't be reached in this version: ${error.message}\n`)
   }
@@ -54,6 +56,7 @@ async function prepare({ policies, request }) {
 
 async function run({ cases, way, answers }) {
   const ask = ways[way]
+  if (ask.given) cases = cases.map(ask.given)
   if (answers) {
     const found = []
     for (const context of cases) found.push(await ask(context))
