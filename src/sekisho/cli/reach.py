@@ -45,7 +45,7 @@ def command(estate: Path, place: str | None, user: str | None, role: str | None,
         if role and not rows:
             _must_exist(known, role, "role", [r.name for a in known.accounts for r in a.roles])
         if where is not None:
-            rows = [row for row in rows if (row.obtain & row.care).meets(where) or row.unknown.meets(where)]
+            rows = [row for row in rows if row.real.meets(where) or row.unknown.meets(where)]
         if form == "json":
             print_json("reach", {"rows": [row.to_json() for row in rows]})
             return

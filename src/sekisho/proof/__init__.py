@@ -6,7 +6,7 @@ How to use it::
     proof = prove(Request(user_arn, "sts:AssumeRole", role_arn), estate)       # or prove(question), or prove(request, layers)
     proof.allowed                      # Region: decide(request).allowed == (request.context in proof.allowed), outside proof.unknown
     proof.unknown, proof.reasons       # Region of what can't be known, and why; never rounded either way
-    proof.possible                     # Region of what AWS can send at all: a finding asks  proof.allowed & proof.possible
+    proof.real                         # allowed & what AWS can send at all (``proof.possible``): what findings and invariants ask
 
 A ``Region`` is a set of contexts: ``a | b``, ``a & b``, ``a - b``, ``~a``, ``a == b``, ``a <= b``, ``context in a``, ``a.is_empty``,
 ``a.meets(b)``, ``a.witness()`` (one context, to put into a Request), ``a.changes(context)`` (the fewest keys to change to get in),
@@ -19,6 +19,7 @@ proving (None: absent), which is cheaper than cutting it out afterwards; keys in
 Over an estate::
 
     for row in reach(estate).rows:     # one a way: row.principal, row.role, row.hops, row.obtain, row.use, row.unknown, row.reasons, row.kinds
+        row.real                       # obtain without what no call can bring: compare this one (obtain is simplified for reading)
         row.to_json()                  # the contract's row
     ask(Asked(principal, action, resource, credentials=…, mfa=…, context={…}), estate)   # one question, over all that it leaves open
     difference(old, new).sentences     # who gains, who loses, from where; is_empty is a proof of equal access

@@ -37,8 +37,9 @@ _RANK = {"sent": 0, "absent": 1, "odd": 2, "unseen": 3}
 
 CLOCK = ("aws:currenttime", "aws:epochtime")
 MOST_ATOMS = 4096
-_MOST_TRIALS = 40_000
-_CLASS_WORK = 400_000
+_MOST_TRIALS = 150_000
+"""Tests called to find the atoms of one key, where values combine; and steps of automata: a fraction of a second each."""
+_CLASS_WORK = 200_000
 
 
 # --- what is asked ---------------------------------------------------------------------------------------------------------
@@ -473,7 +474,7 @@ class Axis:
             for text in singles.values():
                 if text in values:
                     continue
-                trials += 1
+                trials += len(self.asks)
                 if trials > _MOST_TRIALS or len(found) > MOST_ATOMS:
                     raise TooManyAtoms
                 wider = (*values, text)
@@ -512,7 +513,7 @@ class Axis:
                     more[found.witness] = None
                 options.append(list(more))
             for rest in product(*options):
-                trials += 1
+                trials += len(self.asks)
                 if trials > _MOST_TRIALS or len(self.atoms) > MOST_ATOMS:
                     raise TooManyAtoms
                 self._put({**given, **{k: v for k, v in zip(mains, rest) if v is not None}}, None)

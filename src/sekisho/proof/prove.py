@@ -49,6 +49,14 @@ class Proof:
         """The contexts that a request of the caller's kind can have."""
         return possible_requests(self.allowed.space, self.question.caller.kind)
 
+    @cached_property
+    def real(self) -> Region:
+        """The contexts that AWS can send and that are allowed: what a statement about all requests is about.
+
+        ``allowed`` alone has others, such as two addresses in aws:SourceIp, which no Deny by address matches (C-27).
+        """
+        return self.allowed & self.possible
+
     @property
     def holds_nowhere(self) -> bool:
         """Whether no request that AWS can send is allowed, or could be."""
@@ -62,7 +70,7 @@ class Proof:
 
     def witness(self) -> dict[str, Value] | None:
         """A context that AWS can send and that is allowed; None when there is none."""
-        return (self.allowed & self.possible).witness()
+        return self.real.witness()
 
 
 def prove(

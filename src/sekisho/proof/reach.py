@@ -146,6 +146,11 @@ class Row:
         return self._once("obtain", lambda: _simplest(self.by_kind.values(), self.care))
 
     @property
+    def real(self) -> Region:
+        """``obtain`` without what no call can bring: to be compared with other regions (``obtain`` is for reading)."""
+        return self._once("real", lambda: self.obtain & self.care)
+
+    @property
     def unknown(self) -> Region:
         return self._once("unknown", lambda: _simplest([self.edge.unsure & self.care], self.care))
 
@@ -426,7 +431,7 @@ class Reach:
                 trusted[-1] |= part.callers
                 asks.update(dict.fromkeys(part.filled.asks()))
         self._reachable = _transposed(trusted, len(self._callers))
-        self._space = Space(asks, most_steps=100_000_000)
+        self._space = Space(asks, most_steps=3_000_000 + 2_000 * (len(self._callers) + len(self._roles)))
         self._kept: dict[int, tuple[int, int]] = {}
         self._tagged = any(k.startswith(prefixes) for prefixes, _ in COMPANIONS for k in self._space.axis_of_key)
 
@@ -709,6 +714,9 @@ class Reach:
             unsure = space.minus(space.both(my_may, their_may), sure)
         except TooManyCells:
             return self._whole_edge(caller, role)
+        if unsure and self._axis_reasons:
+            # Among the values that all policies together tell apart some can't be listed; those that these two tell apart may well be.
+            return self._whole_edge(caller, role)
         return Edge(Region(space, sure), Region(space, unsure), tuple(dict.fromkeys((*mine[0].reasons, *theirs[0].reasons, *self._axis_reasons))))
 
     @cached_property
@@ -971,10 +979,10 @@ class Reach:
         """Whether a way opens contexts that the shorter ones to the same role don't."""
         if not shorter:
             return True
-        open_already = shorter[0].obtain & shorter[0].care
+        open_already = shorter[0].real
         for other in shorter[1:]:
-            open_already = open_already | (other.obtain & other.care)
-        return not (row.obtain & row.care) <= open_already or bool(row.unknown)
+            open_already = open_already | other.real
+        return not row.real <= open_already or bool(row.unknown)
 
     # Use ------------------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class Space:
     axes. A space only grows by remembering what it has worked out; what it answers never changes.
     """
 
-    MOST_STEPS = 1_000_000
+    MOST_STEPS = 600_000
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Space:
         found = self._ands.get(key)
         if found is not None:
             return found
-        self._step()
+        self._step(a, b)
         la, lb = self.levels[a], self.levels[b]
         merged: dict[int, int] = {}
         if la == lb:
@@ -137,7 +137,7 @@ class Space:
         found = self._ors.get(key)
         if found is not None:
             return found
-        self._step()
+        self._step(a, b)
         la, lb = self.levels[a], self.levels[b]
         if la > lb:
             a, b, la, lb = b, a, lb, la
@@ -182,7 +182,7 @@ class Space:
         found = self._minuses.get(key)
         if found is not None:
             return found
-        self._step()
+        self._step(a, b)
         la, lb = self.levels[a], self.levels[b]
         merged: dict[int, int] = {}
         if la < lb:
@@ -241,7 +241,7 @@ class Space:
             key = (a, care)
             if key in known:
                 return known[key]
-            self._step()
+            self._step(a, care)
             la, lc = self.levels[a], self.levels[care]
             if lc < la:
                 wider = 0
@@ -268,8 +268,9 @@ class Space:
 
         return narrow(a, care) if care else 0
 
-    def _step(self) -> None:
-        self.steps += 1
+    def _step(self, a: int, b: int) -> None:
+        """One operation on two nodes: as many steps as pairs of their edges, so that the limit is one of time and of memory."""
+        self.steps += len(self.kids[a]) * len(self.kids[b]) if self.levels[a] == self.levels[b] else len(self.kids[a]) + len(self.kids[b])
         if self.steps > self.most_steps:
             raise TooManyCells([key for axis in self.axes for key in axis.keys])
 
