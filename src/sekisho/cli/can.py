@@ -234,22 +234,10 @@ def _flips(answer: Answer) -> list[str]:
 
 
 def _changed(changes: Mapping[str, Any]) -> str:
-    from sekisho.policy.keys import spelled
+    from sekisho.language import say
+    from sekisho.proof.words import turns
 
-    parts: list[str] = []
-    mfa = changes.get("aws:multifactorauthpresent", "left")
-    if mfa != "left":
-        parts.append("with MFA" if mfa == "true" else "without MFA" if mfa == "false" else "with a long-term key")
-    for key, value in changes.items():
-        if key in ("aws:multifactorauthpresent", "aws:tokenissuetime") or (key == "aws:multifactorauthage" and mfa != "left" and value is None):
-            continue
-        if key == "aws:sourceip":
-            parts.append("through a VPC endpoint" if value is None else f"from {value}")
-        elif value is None:
-            parts.append(f"without {spelled(key)}")
-        else:
-            parts.append(f"with {spelled(key)} {value if isinstance(value, str) else ', '.join(value)}")
-    text = " and ".join(sorted(parts, key=lambda p: not p.startswith("from"))) or "with other credentials"
+    text = say("turn.and").join(turn.text() for turn in turns(changes))
     return text[:1].upper() + text[1:]
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from sekisho.language import say
+from sekisho.policy.condition import Value
 from sekisho.policy.keys import spelled
 from sekisho.policy.operators import Span, network
 from sekisho.policy.settings import DEFAULT
@@ -136,3 +139,36 @@ def _without(spans: Sequence[Span], taken: Sequence[Span]) -> list[Span]:
                 following.append(Span(span.family, cut.high + 1, span.high))
         rows = following
     return rows
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One thing that would have to be otherwise for an answer to turn: ``turn.<kind>`` in the catalogue of texts, with its values."""
+
+    kind: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, language: str = "en") -> str:
+        return say(f"turn.{self.kind}", self.values, language)
+
+
+def turns(changes: Mapping[str, Value | None]) -> list[Turn]:
+    """Changed keys of a request (``Answer.flips``) as what somebody would do: another network first, then MFA, then the rest.
+
+    >>> turns({"aws:multifactorauthpresent": "true", "aws:sourceip": "203.0.113.10"})
+    [Turn(kind='address', values={'address': '203.0.113.10'}), Turn(kind='mfa', values={})]
+    """
+    found: list[Turn] = []
+    mfa = changes.get(_MFA.lower(), "left")
+    if mfa != "left":
+        found.append(Turn("mfa" if mfa == "true" else "no_mfa" if mfa == "false" else "long_term_key"))
+    for key, value in changes.items():
+        if key in (_MFA.lower(), "aws:tokenissuetime") or (key == _AGE.lower() and mfa != "left" and value is None):
+            continue
+        if key == _IP.lower():
+            found.append(Turn("endpoint") if value is None else Turn("address", {"address": value if isinstance(value, str) else ", ".join(value)}))
+        elif value is None:
+            found.append(Turn("absent", {"key": spelled(key)}))
+        else:
+            found.append(Turn("value", {"key": spelled(key), "value": value if isinstance(value, str) else ", ".join(value)}))
+    return sorted(found, key=lambda turn: turn.kind != "address") or [Turn("credentials")]

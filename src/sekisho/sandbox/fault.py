@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sekisho.decision import Decision
+
 
 class AwsFault(Exception):
-    """``code`` and ``message`` are AWS's own; ``status`` is the HTTP status; ``denied`` marks an authorisation refusal."""
+    """``code`` and ``message`` are AWS's own; ``status`` is the HTTP status; ``denied`` marks an authorisation refusal.
+
+    ``decision`` is what refused it, where a decision did; ``event_id`` the CloudTrail record of the call, once it is written.
+    """
 
     def __init__(self, code: str, message: str, status: int = 400, *, denied: bool = False) -> None:
         super().__init__(f"{code}: {message}")
@@ -12,10 +20,14 @@ class AwsFault(Exception):
         self.message = message
         self.status = status
         self.denied = denied
+        self.decision: Decision | None = None
+        self.event_id: str | None = None
 
 
-def access_denied(message: str) -> AwsFault:
-    return AwsFault("AccessDenied", message, 403, denied=True)
+def access_denied(message: str, decision: Decision | None = None) -> AwsFault:
+    fault = AwsFault("AccessDenied", message, 403, denied=True)
+    fault.decision = decision
+    return fault
 
 
 def no_such_entity(message: str) -> AwsFault:

@@ -55,7 +55,7 @@ class EmbeddedAws:
                 store.key_used(signed.access_key_id, signed.service, signed.region)
             call = read_call(arrived, signed.service, path)
             protocol = call.protocol
-            return self._carry_out(arrived, caller, call, path, request_id)
+            return self.carry_out(arrived, caller, call, path, request_id)
         except AwsFault as fault:
             return write_fault(fault, protocol, request_id, _NAMESPACE.get(service, ""))
         except Exception:
@@ -66,7 +66,8 @@ class EmbeddedAws:
         finally:
             self.store.commit()
 
-    def _carry_out(self, arrived: Arrived, caller: Caller, call: Call, path: str, request_id: str) -> Answer:
+    def carry_out(self, arrived: Arrived, caller: Caller, call: Call, path: str, request_id: str) -> Answer:
+        """Decide, carry out and record a call of an authenticated caller. Raises AwsFault; the caller of this makes it durable."""
         work = Work(self.store, caller, call, self.store.clock.now())
         ours = OPERATIONS.get(call.service)
         operation = ours.get(call.operation) if ours is not None else None
@@ -86,7 +87,7 @@ class EmbeddedAws:
                 events.record_success(work, {}, request_id)
             return answer
         except AwsFault as fault:
-            events.record_failure(work, fault, request_id)
+            fault.event_id = events.record_failure(work, fault, request_id)["eventID"]
             raise
 
     def run(self, work: Work, operation: Operation) -> Mapping[str, Any]:

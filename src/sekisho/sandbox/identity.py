@@ -129,5 +129,5 @@ def authorise(store: Store, request: Request) -> Decision:
         # An account that isn't here doesn't exist, so it isn't unknown: AWS's words are enough.
         if decision.outcome == "unknown" and (request.resource_account is None or request.resource_account in store.accounts):
             text += " (Sekisho can't tell: " + "; ".join(decision.unknown_because) + ")"
-        raise access_denied(text)
+        raise access_denied(text, decision)
     return decision

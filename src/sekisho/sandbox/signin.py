@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sekisho.decision import CredentialKind, request_context
+from sekisho.decision import CredentialKind, Decision, request_context
 from sekisho.decision.sign_in import sign_in_allowed
 from sekisho.estate import User
 from sekisho.sandbox import events, sts
@@ -138,7 +138,7 @@ def console_call(aws: EmbeddedAws, client: Client, session: Session, service: st
     try:
         result = aws.run(work, OPERATIONS[service][operation])
     except AwsFault as fault:
-        events.record_failure(work, fault, request_id)
+        fault.event_id = events.record_failure(work, fault, request_id)["eventID"]
         raise
     finally:
         aws.store.commit()
@@ -163,11 +163,15 @@ class Switched:
 
 @dataclass(frozen=True)
 class SwitchRefused(Exception):
-    """``message`` is the console's (H-05); ``reason`` is AWS's own text, which only CloudTrail has; ``event_id`` of that record."""
+    """``message`` is the console's (H-05); ``reason`` is AWS's own text, which only CloudTrail has; ``event_id`` of that record.
+
+    ``decision`` is what refused it, where a decision did.
+    """
 
     message: str
     reason: str
     event_id: str | None
+    decision: Decision | None = None
 
 
 def switch_role(aws: EmbeddedAws, client: Client, session: Session, account_name: str, role_name: str) -> Switched:
@@ -191,7 +195,7 @@ def switch_role(aws: EmbeddedAws, client: Client, session: Session, account_name
     except AwsFault as fault:
         event = events.record_failure(work, fault, request_id, internally=True)
         store.commit()
-        raise SwitchRefused(SWITCH_REFUSED, fault.message, event["eventID"]) from None
+        raise SwitchRefused(SWITCH_REFUSED, fault.message, event["eventID"], fault.decision) from None
     role = store.account(account_id).role(arn.rpartition("/")[2])
     assert role is not None
     left = session.expires - work.now.timestamp()
