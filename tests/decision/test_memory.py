@@ -44,9 +44,12 @@ def test_the_second_permission_that_failed_is_not_kept_under_its_own_name() -> N
     """D-26: a refused sts:TagSession is the answer to AssumeRole with tags, and to nothing else."""
     asked = Authorizer(LAYERS)
     tagged = {"aws_SourceIp": "10.0.0.1", "aws_RequestTag/team": "a"}
+    asked.decide(request(**tagged))
+    again = request(**tagged)
     for _ in range(3):
-        refused = asked.decide(request(**tagged))
+        refused = asked.decide(again)
         assert not refused.allowed and "sts:TagSession" in refused.message
+    assert again == request(**tagged) and again != again.replace(action="sts:TagSession")
     assert asked.decide(request(aws_SourceIp="10.0.0.1")).allowed
     assert asked.decide(request(**tagged).replace(action="sts:TagSession")).request.action == "sts:TagSession"
     assert asked.decide(request(**tagged)).outcome == refused.outcome
@@ -57,7 +60,7 @@ def test_companions_are_found_whatever_keys_came_before() -> None:
     asked = Authorizer(LAYERS)
     for i in range(1200):
         assert asked.decide_anew(request(**{"aws_SourceIp": "10.0.0.1", f"aws_PrincipalTag/t{i}": "x"})).allowed
-    for key in ("aws_RequestTag/team", "aws_TagKeys", "sts_TransitiveTagKeys", "sts_SourceIdentity"):
+    for key in ("aws_RequestTag/team", "aws_TagKeys", "sts_TransitiveTagKeys", "sts_SourceIdentity") * 2:
         assert not asked.decide_anew(request(**{"aws_SourceIp": "10.0.0.1", key: "x"})).allowed, key
 
 
