@@ -5,6 +5,7 @@ files in one run. Each row's note says what the peer does less or more. ``SEKISH
 """
 
 import gzip
+import itertools
 import json
 import os
 import re
@@ -86,7 +87,7 @@ def trail(events: int) -> tuple[Path, int]:
 def _chunks(records: bytes, most: int) -> list[bytes]:
     starts = [m.start() for m in re.finditer(rb'\{"eventVersion"', records)]
     cuts = [*starts[::most], len(records) + 1]
-    return [records[a : b - 1] for a, b in zip(cuts, cuts[1:])]
+    return [records[a : b - 1] for a, b in itertools.pairwise(cuts)]
 
 
 def run(command: list[str], env: dict[str, str] | None = None) -> tuple[float, float, str]:
@@ -145,8 +146,8 @@ types = {"eventVersion": "VARCHAR", "eventTime": "TIMESTAMP", "eventSource": "VA
 record = "STRUCT(" + ", ".join(f'"{k}" {v}' for k, v in types.items()) + ")[]"
 con = duckdb.connect()
 con.execute("SET threads = 2")
-con.execute(f"COPY (SELECT unnest(r, recursive := false) FROM (SELECT unnest(\\"Records\\") AS r FROM read_json('{sys.argv[1]}/AWSLogs/**/*.gz', "
-    f"columns = {{'Records': '{record}'}}, maximum_object_size = 134217728))) TO '{sys.argv[2]}' (FORMAT parquet)".replace("'STRUCT(\\"ARN", "'STRUCT(\\"ARN"))
+con.execute(f"COPY (SELECT unnest(r) FROM (SELECT unnest(\\"Records\\") AS r FROM read_json('{sys.argv[1]}/AWSLogs/**/*.gz', "
+    f"columns = {{'Records': '{record}'}}, maximum_object_size = 134217728))) TO '{sys.argv[2]}' (FORMAT parquet)")
 print(con.execute(f"SELECT count(*) FROM '{sys.argv[2]}'").fetchone()[0])
 """
 
@@ -159,12 +160,10 @@ print(n)
 """
 
 SCRAPER = """
-import sys
+import datetime, sys
 from trailscraper.record_sources.local_directory_record_source import LocalDirectoryRecordSource
-import datetime
-far = datetime.timezone.utc
-records = LocalDirectoryRecordSource(sys.argv[1]).load_from_timestamps(datetime.datetime(1990, 1, 1, tzinfo=far), datetime.datetime(9000, 1, 1, tzinfo=far))
-print(sum(1 for _ in records))
+ends = [datetime.datetime(year, 1, 1, tzinfo=datetime.timezone.utc) for year in (1990, 9000)]
+print(sum(1 for _ in LocalDirectoryRecordSource(sys.argv[1]).load_from_dir(*ends)))
 """
 
 REPLAY = """
@@ -234,15 +233,16 @@ def again(report: Report) -> None:
         found = sorted((json.loads(out.splitlines()[-1]), peak) for _, peak, out in runs)
         (seconds, events, distinct, changed), peak = found[1]
         report.rows.append(Row(title, seconds * 1e6 / events, "µs an event", limit=1e6 / REPLAY_AT_LEAST))
-        report.notes.append(f"{title}: {events:,} events, {distinct:,} distinct, {changed:,} differ; {events / seconds:,.0f} a second, {peak:,.0f} MiB")
+        rate = f"{events / seconds:,.0f} a second, {peak:,.0f} MiB"
+        report.notes.append(f"{title}: {events:,} events, {distinct:,} distinct, {changed:,} differ; {rate}")
 
 
 def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     report = Report("trail", "CloudTrail into the store, and what-if on it (wall clock, two processes)")
     report.notes.append(
-        "trailscraper keeps seven fields of a record and writes nothing; gzip + json writes nothing either, on one core; DuckDB writes Parquet with the "
-        "parameters as text, knows no duplicates, and one wrong record ends it"
+        "trailscraper keeps seven fields of a record and writes nothing; gzip + json writes nothing either, on one core; DuckDB writes Parquet "
+        "with the parameters as text, knows no duplicates, and one wrong record ends it"
     )
     made()
     side_by_side(report)

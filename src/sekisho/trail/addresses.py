@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
-from sekisho.environment.model import NEVER_PUBLIC
+from sekisho.policy.networks import NEVER_PUBLIC
 from sekisho.policy import DEFAULT
 from sekisho.policy.operators import Span, Unreadable, address, network
 

@@ -225,12 +225,12 @@ class Writer:
     def _repeated(self, connection: duckdb.DuckDBPyConnection, fresh: Sequence[Path]) -> list[Path]:
         """Staged parts with events that are in the store, in another part, or twice in themselves; the tables that tell which copy stays."""
         listed = _list(fresh)
-        span = connection.execute(f"SELECT min(event_time), max(event_time) FROM read_parquet({listed})").fetchone()
+        span = connection.execute(f"SELECT min(event_time), max(event_time), list(DISTINCT account) FROM read_parquet({listed})").fetchone()
         if span is None or span[0] is None:
             return []
-        first, last = span
-        # The same event has the same time, so only parts that overlap in time can hold it.
-        overlapping = (p for p in self.contents.parts if p.rows and _may_hold(p, first, None, ()) and (p.first or first) <= last)
+        first, last, accounts = span
+        # The same event has the same time and account, so only parts that overlap in both can hold it.
+        overlapping = (p for p in self.contents.parts if p.rows and _may_hold(p, first, None, accounts) and (p.first or first) <= last)
         old = [self.store.events_folder / p.name for p in overlapping]
         known = f" UNION ALL SELECT event_id FROM read_parquet({_list(old)})" if old else ""
         connection.execute(
