@@ -33,14 +33,24 @@ def empty(estate: Estate) -> Estate:
 EDITS: dict[str, list[tuple[str, str]]] = {
     "add a user": [("users: [sato, suzuki]", "users: [sato, suzuki, kato]")],
     "remove a user": [("users: [noc-1, noc-2]", "users: [noc-1]")],
-    "move a user": [("users: [takahashi, tanaka, ito, watanabe]", "users: [tanaka, ito, watanabe]"), ("[sato, suzuki]", "[sato, suzuki, takahashi]")],
+    "move a user": [
+        ("users: [takahashi, tanaka, ito, watanabe]", "users: [tanaka, ito, watanabe]"),
+        ("[sato, suzuki]", "[sato, suzuki, takahashi]"),
+    ],
     "swap two users": [("[takahashi, tanaka, ito", "[suzuki, tanaka, ito"), ("[sato, suzuki]", "[sato, takahashi]")],
-    "narrow the jump account's networks": [("networks: [tokyo-office, osaka-office, vpn, partner-noc]", "networks: [tokyo-office, vpn, partner-noc]")],
-    "other networks": [("networks: [tokyo-office, vpn]", "networks: [osaka-office]"), ("osaka-office, vpn, partner-noc]", "partner-noc, osaka-office]")],
+    "narrow the jump account's networks": [
+        ("networks: [tokyo-office, osaka-office, vpn, partner-noc]", "networks: [tokyo-office, vpn, partner-noc]"),
+    ],
+    "other networks": [
+        ("networks: [tokyo-office, vpn]", "networks: [osaka-office]"),
+        ("osaka-office, vpn, partner-noc]", "partner-noc, osaka-office]"),
+    ],
     "widen a role's networks": [("networks: [partner-noc, tokyo-office]", "networks: [partner-noc, tokyo-office, osaka-office]")],
     "trust by account": [("trusts_as: paths", "trusts_as: account")],
     "trust by users": [("trusts_as: paths", "trusts_as: users")],
-    "trust by paths": [("        trusts: {groups: [auditors]}\n        trusts_as: users", "        trusts: {groups: [auditors]}\n        trusts_as: paths")],
+    "trust by paths": [
+        ("        trusts: {groups: [auditors]}\n        trusts_as: users", "        trusts: {groups: [auditors]}\n        trusts_as: paths"),
+    ],
     "allow in place of deny": [("networks_as: deny", "networks_as: allow")],
     "deny in place of allow": [("networks_as: allow", "networks_as: deny")],
     "a group's path": [("path: /auditors/", "path: /audit/")],
@@ -51,10 +61,14 @@ EDITS: dict[str, list[tuple[str, str]]] = {
     "sessions roam": [("stay_on_networks: true", "stay_on_networks: false")],
     "longer sessions": [("max_duration: 1h", "max_duration: 4h")],
     "no second factor": [("  mfa: required\n  networks: [tokyo-office, osaka", "  mfa: optional\n  networks: [tokyo-office, osaka")],
-    "break-glass joins a network": [("    networks: anywhere                # the one exception", "    networks: [vpn]                # the one exception")],
+    "break-glass joins a network": [
+        ("    networks: anywhere                # the one exception", "    networks: [vpn]                # the one exception"),
+    ],
     "another break-glass user": [("users: [break-glass-1]", "users: [break-glass-1, break-glass-2]")],
     "a user gets a role of their own": [("users: [sato]}", "users: [sato, ito]}")],
-    "self-service as in the article": [("  mfa: required\n  networks: [tokyo-office, osaka", "  mfa: required\n  self_service: article\n  networks: [tokyo-office, osaka")],
+    "self-service as in the article": [
+        ("  mfa: required\n  networks: [tokyo-office, osaka", "  mfa: required\n  self_service: article\n  networks: [tokyo-office, osaka"),
+    ],
     "much at once": [
         ("[takahashi, tanaka, ito", "[suzuki, tanaka, ito"), ("[sato, suzuki]", "[sato, takahashi]"), ("trusts_as: paths", "trusts_as: users"),
         ("networks: [tokyo-office, vpn]", "networks: [osaka-office, tokyo-office]"), ("policy/PowerUserAccess", "policy/ReadOnlyAccess"),

@@ -62,7 +62,8 @@ def verdict(before: str | None, after: str, *, caller: str | None = None, addres
     return guard(planned(before, after), callers={T: caller} if caller else None, address=address)
 
 
-NO_RESCUE = edited(FILE, ("      rescue:\n        policies: [arn:aws:iam::aws:policy/AdministratorAccess]\n        trusts: {groups: [break-glass]}\n", ""))
+RESCUE = "      rescue:\n        policies: [arn:aws:iam::aws:policy/AdministratorAccess]\n        trusts: {groups: [break-glass]}\n"
+NO_RESCUE = edited(FILE, (RESCUE, ""))
 SIGN_IN = "  networks: [office, vpn]\n  sign_in: [office, vpn]\ngroups"
 
 LOCKED_OUT: dict[str, tuple[str, list[tuple[str, str]], list[tuple[str, str]], dict[str, str]]] = {
@@ -103,7 +104,8 @@ LOCKED_OUT: dict[str, tuple[str, list[tuple[str, str]], list[tuple[str, str]], d
         [("  networks: [office, vpn]\ngroups", SIGN_IN), ("{path: /break-glass/, users", "{users")], {},
     ),
     "all leave for another network at once": (
-        NO_RESCUE, [("203.0.113.0/24", "192.0.2.0/24"), ("198.51.100.7/32", "192.0.2.7/32")], [("203.0.113.0/24", "203.0.113.0/24, 192.0.2.0/24")], {},
+        NO_RESCUE, [("203.0.113.0/24", "192.0.2.0/24"), ("198.51.100.7/32", "192.0.2.7/32")],
+        [("203.0.113.0/24", "203.0.113.0/24, 192.0.2.0/24")], {},
     ),
     "other people on other networks": (
         NO_RESCUE, [("users: [sato, suzuki]", "users: [kondo]"), ("users: [ito]", "users: [ito, sato, suzuki]")],

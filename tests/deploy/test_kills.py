@@ -49,7 +49,9 @@ accounts:
         trusts: {groups: [developers]}
 """
 NARROW = (("networks: [office, vpn]", "networks: [office]"), ("policy/ReadOnlyAccess", "policy/SecurityAudit"))
-WIDEN = (("users: [sato]", "users: [sato, ito]"), ("users: [ito, kondo]", "users: [kondo]"), ("{groups: [developers]}", "{groups: [developers, admins]}"))
+WIDEN = (
+    ("users: [sato]", "users: [sato, ito]"), ("users: [ito, kondo]", "users: [kondo]"), ("{groups: [developers]}", "{groups: [developers, admins]}"),
+)  # fmt: skip
 GONE = (("users: [ito, kondo]", "users: [ito]"),)
 ADDRESSES = ("203.0.113.5", "198.51.100.7", "198.18.0.9")
 
@@ -171,7 +173,7 @@ def test_killed_at_every_call_and_gone_on_with(name: str, start: Start, capsys: 
         break
     world.is_just(new)
     with capsys.disabled():
-        print(f"\n{name}: {len(plan.calls)} calls, killed {kills} times and gone on with; {opened} ways beyond old and new in between")
+        sys.stderr.write(f"\n{name}: {len(plan.calls)} calls, killed {kills} times and gone on with; {opened} ways beyond old and new in between")
     assert kills >= len(plan.calls) * 0.6 and opened == 0
 
 
@@ -201,7 +203,7 @@ def test_killed_and_taken_back(name: str, start: Start, capsys: pytest.CaptureFi
         assert rollback(journal, world.hands()).end == "rolled back"
         world.is_just(old)
     with capsys.disabled():
-        print(f"\n{name}: taken back {kills} times")
+        sys.stderr.write(f"\n{name}: taken back {kills} times")
 
 
 @pytest.mark.parametrize("kind", BREAKS)
@@ -220,13 +222,18 @@ def test_each_error_of_aws(kind: str, start: Start) -> None:
         World(aws).is_just(wanted)
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
 @pytest.mark.parametrize("moment", ["kill before", "kill after"])
 def test_kill_9(moment: str, start: Start) -> None:
     """A real process, really killed at a call; the next one goes on."""
     aws = start(J, T)
     aws.write(OLD)
     running: list[subprocess.Popen[bytes]] = []
-    aws.faults.reset(at=7, kind=moment, strike=lambda: (running[0].send_signal(signal.SIGKILL), running[0].wait()) and None)
+    aws.faults.reset(at=7, kind=moment, strike=lambda: kill(running[0]))
     command = [sys.executable, "-m", "sekisho.cli", "apply", str(aws.file), "--yes", "--profile", PROFILE]
     running.append(subprocess.Popen(command, env={**os.environ, **aws.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     assert running[0].wait(60) == -signal.SIGKILL

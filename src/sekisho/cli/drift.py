@@ -21,6 +21,7 @@ def command(file: Path, profile: str | None, role: str | None, mfa_serial: str |
     """
     from sekisho.deploy.calls import AwsError
     from sekisho.deploy.difference import sentences
+    from sekisho.deploy.effect import outcome
     from sekisho.deploy.people import who_did
     from sekisho.environment import load_environment
 
@@ -38,16 +39,14 @@ def command(file: Path, profile: str | None, role: str | None, mfa_serial: str |
                 except AwsError as error:
                     unread[change.account] = error.message
             rows.append({"account": change.account, "sign": change.sign.value, "subject": change.subject, "to_do": change.text, "by": by})
-        access = sentences(plan.wanted, plan.existing)
+        access = sentences(outcome(plan.existing, plan.steps), plan.existing, plan.networks)
     moved = bool(rows) or bool(access)
     foreign = [{"account": f.account, "subject": f.subject, "text": f.text} for f in plan.foreign]
     if form == "json":
         print_json("drift", {"access": access, "moved": rows, "foreign": foreign, "unread": unread})
     else:
-        for line in access or ():
+        for line in access:
             click.echo(line)
-        if access is None and rows:
-            click.echo("The access difference is not told: this version can't prove it.")
         for entry in foreign:
             click.echo(f"Not of the file: {entry['account']}: {entry['text']}")
         for row in rows:

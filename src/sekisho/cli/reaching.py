@@ -107,11 +107,12 @@ def judged(plan: Plan, accounts: Accounts, address: str | None) -> Verdict:
     return guard(plan, callers=callers, address=address)
 
 
-def access_difference(plan: Plan) -> list[str] | None:
-    """Who gains and who loses what, from where, in sentences; None where this can't be told."""
+def access_difference(plan: Plan) -> list[str]:
+    """Who gains and who loses what, from where, in sentences. Of what exists only what the plan changes is changed: the rest stays as it is."""
     from sekisho.deploy.difference import sentences
+    from sekisho.deploy.effect import outcome
 
-    return sentences(plan.existing, plan.wanted)
+    return sentences(plan.existing, outcome(plan.existing, plan.steps), plan.networks)
 
 
 # --- showing -------------------------------------------------------------------------------------------------------------
@@ -123,11 +124,9 @@ def show_plan(plan: Plan, verdict: Verdict, *, differences: bool = False) -> Non
     """The access difference, the changes by account, what stays, the guard's word, and the summary."""
     said = access_difference(plan)
     click.echo("Access")
-    if said is None:
-        click.echo("  not told: this version can't prove the difference; the changes below are all the same exact")
-    for line in said or ():
+    for line in said:
         click.echo(f"  {line}")
-    if said == []:
+    if not said:
         click.echo("  stays as it is: nobody gains, nobody loses")
     names = {a.id: a.name for a in plan.wanted.accounts}
     for account in dict.fromkeys(c.account for c in plan.steps):

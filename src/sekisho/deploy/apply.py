@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,30 +117,36 @@ _DONE_ALREADY: dict[str, tuple[str, ...]] = {
 
 
 def _where(journal: Journal, hands: Hands) -> int:
-    """The call that is next: a call that was begun and isn't known to have worked may have. Raises OutsideError where neither fits."""
-    calls = journal.plan.calls
-    estate = journal.plan.existing
-    for call in calls[: journal.done]:
-        estate = after(estate, call)
-    candidates = [(journal.done, estate)]
-    if journal.begun > journal.done:
-        candidates.append((journal.begun, after(estate, calls[journal.done])))
+    """The call that is next, told by what exists: the one after the last that is known to have worked, or, where the journal's end is lost,
+    a later one. Raises OutsideError where what exists is no state that the calls lead through.
+    """
     found: list[int] = []
 
     def fits() -> Sequence[str]:
         now = hands.look()
-        moved: list[str] = []
-        for index, expected in reversed(candidates):
+        first: Sequence[str] = ()
+        for index, expected in enumerate(_states_from(journal), journal.done):
             moved = under_our_feet(journal.plan, now, expected)
             if not moved:
                 found.append(index)
                 return ()
-        return moved
+            first = first or moved
+        return first
 
     moved = _settled(fits, hands.pause)
     if moved:
         raise _changed(list(moved), "since the apply was broken off")
     return found[0]
+
+
+def _states_from(journal: Journal) -> Iterator[Estate]:
+    """What the calls make of what existed, from the last call that is known to have worked."""
+    estate = journal.plan.existing
+    for index, call in enumerate(journal.plan.calls):
+        if index >= journal.done:
+            yield estate
+        estate = after(estate, call)
+    yield estate
 
 
 def _settled(differences: Callable[[], Sequence[str]], pause: Callable[[float], None]) -> Sequence[str]:

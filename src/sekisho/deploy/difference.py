@@ -1,18 +1,14 @@
-"""The access difference of a plan in sentences: who gains, who loses, from where. Asked of the proof; nothing is guessed here."""
+"""The access difference of a plan in sentences: who gains, who loses, from where. Proved, not guessed."""
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 
 from sekisho.estate import Estate
 
 
-def sentences(old: Estate, new: Estate) -> list[str] | None:
-    """One sentence for each gain and loss; empty where access is equal; None where the proof has no difference to offer.
+def sentences(old: Estate, new: Estate, networks: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """One sentence for each gain and loss, networks by their names where ``networks`` has them; empty where access is proved equal."""
+    from sekisho.proof import difference
 
-    Calls ``sekisho.proof.difference(old, new)``, whose result says its ``sentences``.
-    """
-    function = getattr(import_module("sekisho.proof"), "difference", None)
-    if not callable(function):
-        return None
-    return [str(s) for s in function(old, new).sentences]
+    return list(difference(old, new, networks=networks).sentences)

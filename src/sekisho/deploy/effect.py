@@ -63,6 +63,14 @@ def states(existing: Estate, steps: Iterable[Change]) -> Iterator[tuple[Change, 
             yield change, call, estate
 
 
+def outcome(existing: Estate, steps: Iterable[Change]) -> Estate:
+    """What exists once all changes are made, foreign things among it."""
+    estate = existing
+    for _, _, estate in states(existing, steps):  # noqa: B007
+        pass
+    return estate
+
+
 # --- principals ----------------------------------------------------------------------------------------------------------
 
 

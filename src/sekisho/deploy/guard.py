@@ -16,7 +16,7 @@ from functools import cached_property
 from sekisho.decision import Authorizer, CredentialKind, Request, request_context
 from sekisho.decision.sign_in import sign_in_allowed
 from sekisho.deploy.changes import Change
-from sekisho.deploy.effect import states
+from sekisho.deploy.effect import outcome, states
 from sekisho.deploy.plan import Plan
 from sekisho.environment.mark import MARK
 from sekisho.estate import Account, Estate, Role, User
@@ -177,7 +177,7 @@ def guard(plan: Plan, *, callers: Mapping[str, str] | None = None, address: str 
     Pure: asks `decide` of the estates that the plan goes through.
     """
     addresses = _addresses(plan, address)
-    before, after = _Asked(plan.existing), _Asked(_end(plan))
+    before, after = _Asked(plan.existing), _Asked(outcome(plan.existing, plan.steps))
     old, new = before.ways(addresses), after.ways(addresses)
     refusals = [*_accounts_without_ways(plan, before, old, new), *_break_glass(plan, old, new), *_nobody_reaches(plan, after, new)]
     refusals += _sign_in_alone(plan)
@@ -215,13 +215,6 @@ _INERT = frozenset((
     "DeletePolicy", "DeletePolicyVersion", "DeleteGroup", "DeleteAccessKey", "DeactivateMFADevice", "DeleteVirtualMFADevice", "DeleteLoginProfile",
 ))  # fmt: skip
 """Calls that take nobody's way: what they make is new, or what they remove gives nothing any more."""
-
-
-def _end(plan: Plan) -> Estate:
-    estate = plan.existing
-    for _, _, estate in states(plan.existing, plan.steps):  # noqa: B007
-        pass
-    return estate
 
 
 def _concerns(change: Change, way: Way, jump: str) -> bool:

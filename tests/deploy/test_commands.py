@@ -1,0 +1,248 @@
+"""The commands against an embedded AWS of the company's accounts: planned, applied, looked at, changed by others, taken away."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from sekisho import load
+from sekisho.deploy.changes import changes
+
+from .aws import PROFILE, Aws
+from .conftest import Start
+
+EXAMPLES = Path(__file__).parents[2] / "src/sekisho/environment/examples"
+COMPANY = (EXAMPLES / "company.yaml").read_text(encoding="utf-8")
+ARTICLE = (EXAMPLES / "article.yaml").read_text(encoding="utf-8")
+ACCOUNTS = ("111122223333", "222233334444", "333344445555", "444455556666", "555566667777", "666677778888")
+J, T = "111122223333", "444455556666"
+
+
+def test_company_from_nothing_to_nothing(start: Start) -> None:
+    """Issue 5, points 1 and 2: apply; nothing to do; what collect reads is what compile writes; edits; drift; destroy."""
+    aws = start(*ACCOUNTS)
+    aws.write(COMPANY)
+    first = aws.sekisho("apply", str(aws.file), "--yes")
+    assert first.status == 0 and "Plan: 79 to add, 0 to change, 0 to remove; 79 calls." in first.out, first
+    assert len(aws.faults.seen) == 79, "one call a change and not one more"
+    assert aws.sekisho("plan", str(aws.file)).status == 0
+
+    estate = aws.folder / "estate"
+    collected = aws.sekisho("collect", "--accounts", ",".join(ACCOUNTS), "--out", str(estate))
+    assert collected.status == 0, collected
+    assert changes(load(estate), load(aws.file), exclusive=True) == () and changes(load(aws.file), load(estate), exclusive=True) == ()
+
+    for old, new in (
+        ("users: [takahashi, tanaka", "users: [tanaka"), ("[sato, suzuki]", "[sato, suzuki, takahashi]"),
+        ("      operator:", "      on-call:"), ("path: /auditors/", "path: /audit/"), ("policy/PowerUserAccess", "policy/ReadOnlyAccess"),
+    ):  # fmt: skip
+        assert old in aws.file.read_text()
+        aws.write(aws.file.read_text().replace(old, new))
+    applied = aws.sekisho("apply", str(aws.file), "--yes")
+    assert applied.status == 0 and "Looked at again: what exists is what is wanted." in applied.out, applied
+    assert aws.sekisho("drift", str(aws.file)).status == 0
+
+    gone = aws.sekisho("destroy", str(aws.file), "--yes")
+    assert gone.status == 2 and "would lock out" in gone.err and "--give-up" in gone.err
+    given_up = [f"{a}/administrators" for a in ACCOUNTS[1:5]] + ["break-glass"]
+    gone = aws.sekisho("destroy", str(aws.file), "--yes", *(x for k in given_up for x in ("--give-up", k)))
+    assert gone.status == 0, gone
+    left = aws.client("iam", J).get_account_authorization_details(Filter=["User", "Group", "Role", "LocalManagedPolicy"])
+    assert not left["UserDetailList"] and not left["GroupDetailList"] and not left["Policies"]
+
+
+@pytest.fixture
+def article(start: Start) -> Aws:
+    aws = start(J, T)
+    aws.write(ARTICLE)
+    assert aws.sekisho("apply", str(aws.file), "--yes").status == 0
+    return aws
+
+
+def test_equal_documents_in_another_spelling_are_no_change(article: Aws) -> None:
+    iam = article.client("iam", T)
+    trust = iam.get_role(RoleName="test-role-admin")["Role"]["AssumeRolePolicyDocument"]
+    statements = [dict(reversed(s.items())) for s in reversed(trust["Statement"])]
+    for s in statements:
+        s["Action"] = [s["Action"]]
+    document = json.dumps({"Statement": statements, "Version": trust["Version"]}, indent=4)
+    iam.update_assume_role_policy(RoleName="test-role-admin", PolicyDocument=document)
+    assert article.sekisho("plan", str(article.file)).status == 0
+
+
+def test_foreign_things_are_shown_and_kept_unless_exclusive(article: Aws) -> None:
+    iam, jump = article.client("iam", T), article.client("iam", J)
+    iam.attach_role_policy(RoleName="test-role-admin", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    iam.create_role(RoleName="somebody-elses", AssumeRolePolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": J}, "Action": "sts:AssumeRole"}}))  # fmt: skip
+    jump.create_user(UserName="stranger")
+    jump.add_user_to_group(GroupName="test-group", UserName="stranger")
+    kept = article.sekisho("plan", str(article.file))
+    assert kept.status == 0 and "ReadOnlyAccess is attached to role test-role-admin" in kept.out and "stranger" in kept.out
+    article.write(ARTICLE + "exclusive: true\n")
+    taken = article.sekisho("plan", str(article.file))
+    assert taken.status == 1
+    assert "- policy ReadOnlyAccess detached from role test-role-admin" in taken.out and "- user stranger leaves group test-group" in taken.out
+    assert "somebody-elses" not in taken.out, "only what the file manages is touched"
+
+
+def test_drift_says_who(article: Aws) -> None:
+    iam = article.client("iam", T)
+    iam.update_role(RoleName="test-role-admin", MaxSessionDuration=7200)
+    moved = article.sekisho("drift", str(article.file), "--format", "json")
+    assert moved.status == 1
+    body = json.loads(moved.out)
+    assert body["schema"] == "sekisho/drift/v1"
+    (row,) = body["moved"]
+    assert "7,200" in row["to_do"] and "UpdateRole by arn:aws:iam::444455556666:root" in row["by"]
+
+
+def test_users_come_and_go(article: Aws) -> None:
+    before = article.file.read_text()
+    password = article.folder / "kato.json"
+    added = article.sekisho("users", "add", "kato", "--group", "test-group", "--file", str(article.file), "--yes", "--password-file", str(password))
+    assert added.status == 0, added
+    assert stat.S_IMODE(password.stat().st_mode) == 0o600
+    secret = json.loads(password.read_text())["kato"]
+    assert len(secret) == 32 and secret not in added.out + added.err
+    iam = article.client("iam", J)
+    assert iam.get_login_profile(UserName="kato")["LoginProfile"]["PasswordResetRequired"] is True
+    listed = json.loads(article.sekisho("users", "list", "--file", str(article.file), "--format", "json", profile=None).out)
+    assert [u["user"] for u in listed["users"]] == ["test-user", "kato"]
+    key = iam.create_access_key(UserName="kato")["AccessKey"]
+    removed = article.sekisho("users", "remove", "kato", "--file", str(article.file), "--yes")
+    assert removed.status == 0 and f"access key {key['AccessKeyId']}" in removed.out and "may live until" in removed.out
+    assert article.file.read_text() == before
+    assert article.sekisho("plan", str(article.file)).status == 0
+
+
+def test_a_declined_edit_leaves_the_file(article: Aws) -> None:
+    before = article.file.read_text()
+    said = article.sekisho("users", "add", "kato", "--group", "test-group", "--file", str(article.file))  # no answer to the question: no
+    assert said.status != 0 and article.file.read_text() == before
+    assert article.sekisho("plan", str(article.file)).status == 0
+
+
+def test_sessions_revoked(article: Aws) -> None:
+    """D-41: the inline policy of the console's button; the plan doesn't take it away."""
+    said = article.sekisho("sessions", "revoke", "workload/test-role-admin", "--file", str(article.file), "--yes")
+    assert said.status == 0, said
+    document = article.client("iam", T).get_role_policy(RoleName="test-role-admin", PolicyName="AWSRevokeOlderSessions")["PolicyDocument"]
+    (statement,) = document["Statement"]
+    assert statement["Effect"] == "Deny" and "aws:TokenIssueTime" in statement["Condition"]["DateLessThan"]
+    article.write(ARTICLE + "exclusive: true\n")
+    assert article.sekisho("plan", str(article.file)).status == 0
+
+
+def test_no_secret_is_written_anywhere(article: Aws) -> None:
+    """Issue 5, point 8: not in plan, journal, output or error; all files 0600."""
+    article.write(ARTICLE.replace("[test-user]", "[test-user, kato]"))
+    plan = article.folder / "p.plan"
+    outputs = [article.sekisho("plan", str(article.file), "--out", str(plan), "--differences"), article.sekisho("apply", "--plan", str(plan), "--yes")]
+    assert outputs[1].status == 0, outputs[1]
+    secrets = [k.secret for k in article.server.aws.store.keys.values()]
+    texts = [o.out + o.err for o in outputs]
+    for path in [plan, *(article.folder / ".sekisho").iterdir()]:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        texts.append(path.read_text())
+    assert secrets and not any(s in t for s in secrets for t in texts)
+
+
+# --- what can't be used ---------------------------------------------------------------------------------------------------
+
+
+def test_no_credentials(article: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = article.sekisho("plan", str(article.file), profile="nobody-{account}")
+    assert said.status == 2 and "there is no profile nobody-" in said.err and "to do:" in said.err
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    said = article.sekisho("plan", str(article.file), profile=None)
+    assert said.status == 3 and "credentials" in said.err.lower() and "--profile" in said.err
+
+
+def test_wrong_account_behind_a_profile(article: Aws) -> None:
+    said = article.sekisho("plan", str(article.file), profile=PROFILE.format(account=T))
+    assert said.status == 2 and f"lead to account {T}, not {J}" in said.err
+
+
+def test_a_plan_that_was_tampered_with(article: Aws) -> None:
+    article.write(ARTICLE.replace("[test-user]", "[test-user, kato]"))
+    plan = article.folder / "p.plan"
+    assert article.sekisho("plan", str(article.file), "--out", str(plan)).status == 1
+    whole = json.loads(plan.read_text())
+    for key, value, message in (
+        ("schema", "sekisho/plan/v9", "not a plan of this version"), ("changes", [], "changed after it was made"), ("digest", "0", "changed after"),
+    ):  # fmt: skip
+        plan.write_text(json.dumps({**whole, key: value}))
+        said = article.sekisho("apply", "--plan", str(plan), "--yes")
+        assert said.status == 2 and message in said.err and "to do:" in said.err
+    plan.write_text(json.dumps(whole)[:-500])
+    assert article.sekisho("apply", "--plan", str(plan), "--yes").status == 2
+    assert len(article.faults.seen) == 11, "nothing was called since the first apply"
+
+
+def test_partial_permission_is_unknown_never_empty(article: Aws) -> None:
+    """A reader without leave for the details: the account is unread, collect says so with status 1, and plan refuses."""
+    iam = article.client("iam", T)
+    iam.create_user(UserName="reader")
+    iam.put_user_policy(UserName="reader", PolicyName="few", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:GetAccountPasswordPolicy", "Resource": "*"}}))  # fmt: skip
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    credentials = Path(article.environment["AWS_SHARED_CREDENTIALS_FILE"])
+    config = Path(article.environment["AWS_CONFIG_FILE"])
+    keys = f"aws_access_key_id={key['AccessKeyId']}\naws_secret_access_key={key['SecretAccessKey']}\n"
+    credentials.write_text(credentials.read_text() + f"\n[r-{T}]\n{keys}")
+    config.write_text(config.read_text() + f"\n[profile r-{T}]\nregion=us-east-1\n")
+    estate = article.folder / "estate"
+    said = article.sekisho("collect", "--accounts", T, "--out", str(estate), profile="r-{account}")
+    assert said.status == 1 and "not read: account of" in said.out
+    account = load(estate).account(T)
+    assert account is not None and "account" in dict(account.unread)
+
+
+def test_collect_goes_on_where_it_stopped(article: Aws) -> None:
+    estate = article.folder / "estate"
+    broken = article.sekisho("collect", "--accounts", f"{J},999988887777", "--out", str(estate))
+    assert broken.status == 2 and (estate / f"{J}.json").exists()
+    again = article.sekisho("collect", "--accounts", f"{J},999988887777", "--out", str(estate))
+    assert f"{J}: read already by the run before" in again.err
+    whole = article.sekisho("collect", "--accounts", f"{J},{T}", "--out", str(estate))
+    assert whole.status == 0 and not (estate / ".collect.json").exists()
+
+
+def test_the_lock_names_its_holder(article: Aws) -> None:
+    from sekisho.deploy.journal import locked
+
+    with locked(article.folder / ".sekisho"):
+        said = article.sekisho("apply", str(article.file), "--yes")
+    assert said.status == 3 and "another apply is running" in said.err and f"process {os.getpid()}" in said.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(article: Aws) -> None:
+    state = article.folder / "state"
+    state.mkdir(mode=0o500)
+    said = article.sekisho("apply", str(article.file), "--yes", "--state", str(state))
+    assert said.status == 3 and "can't be written" in said.err
+
+
+def test_a_full_disk(article: Aws) -> None:
+    """Nothing is done that isn't in the journal first."""
+    article.write(ARTICLE.replace("[test-user]", "[test-user, kato]"))
+    (article.folder / ".sekisho" / "journal").unlink()
+    (article.folder / ".sekisho" / "journal").symlink_to("/dev/full")
+    seen = len(article.faults.seen)
+    said = article.sekisho("apply", str(article.file), "--yes")
+    assert said.status in (2, 3) and len(article.faults.seen) == seen, said
+
+
+def test_users_over_the_trust_quota_offers_the_other_forms(article: Aws) -> None:
+    """Issue 5, point 6 (F-09): with its line, before anything is asked of AWS."""
+    many = ", ".join(f"somebody-{i:03}" for i in range(60))
+    article.write(ARTICLE.replace("[test-user]", f"[test-user, {many}]"))
+    said = article.sekisho("plan", str(article.file))
+    assert said.status == 2 and "characters" in said.err and "trusts_as:" in said.err and "sekisho.yaml:" in said.err
