@@ -17,7 +17,7 @@ def test_what_it_writes_compiles(example: str | None, run: Runner, tmp_path: Pat
     ran = run("init", *(["--example", example] if example else []), file)
     assert ran.status == 0 and ran.err == "" and f"sekisho try {file}" in ran.out
     text = file.read_text(encoding="utf-8")
-    assert text.endswith((EXAMPLES / f"{example or 'article'}.yaml").read_text(encoding="utf-8"))
+    assert (EXAMPLES / f"{example or 'article'}.yaml").read_text(encoding="utf-8") + "\n# What must hold" in text
     assert text.startswith("# yaml-language-server: $schema=./sekisho.schema.json\n") and text.count("#") > 5
     assert run("compile", file, "--out", tmp_path / "out").status == 0
 

@@ -30,8 +30,18 @@ accounts:
       operator: {trusts: {groups: [developers]}, networks: [office]}
 """
 
+MUST = """
+must:
+  - {role: production/operator, only_with_mfa: true}
+  - {action: "iam:CreateUser", only_for: {groups: [platform]}}
+  - {first_sign_in: everybody}
+accepted:
+  - {finding: F-01, reason: a reason, until: "2027-03-31"}
+"""
+"""What the examples of these two fields stand in."""
+
 ROLE = ("accounts", "production", "roles", "operator")
-SECTIONS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
+SECTIONS: dict[str, tuple[type[BaseModel], tuple[str | int, ...]]] = {
     "The file": (fields.EnvironmentFile, ()),
     "jump": (fields.Jump, ("jump",)),
     "mfa": (fields.MfaRule, (*ROLE, "mfa")),
@@ -41,6 +51,11 @@ SECTIONS: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "roles": (fields.Role, ROLE),
     "trusts": (fields.Trusts, (*ROLE, "trusts")),
     "session": (fields.Session, (*ROLE, "session")),
+    "must of roles": (fields.RoleMust, ("must", 0)),
+    "must of an action": (fields.ActionMust, ("must", 1)),
+    "must of the first sign-in": (fields.SignInMust, ("must", 2)),
+    "Whom it names": (fields.Who, ("must", 0, "only_for")),
+    "accepted": (fields.Accepted, ("accepted", 0)),
 }
 """Heading → (the block that its table describes, where such a block stands in BASE)."""
 
@@ -99,10 +114,10 @@ EXAMPLES = [(heading, name, example) for heading in SECTIONS for name, _, _, exa
 
 @pytest.mark.parametrize(("heading", "name", "example"), EXAMPLES, ids=[f"{h}.{n}" for h, n, _ in EXAMPLES])
 def test_the_examples_load(heading: str, name: str, example: str) -> None:
-    data = YAML(typ="safe").load(BASE)
+    data = YAML(typ="safe").load(BASE + MUST if SECTIONS[heading][1][:1] in (("must",), ("accepted",)) else BASE)
     holder = data
     for step in SECTIONS[heading][1]:
-        holder = holder.setdefault(step, {})
+        holder = holder[step] if isinstance(holder, list) else holder.setdefault(step, {})
     value = YAML(typ="safe").load(example)
     # An account or a name that others point at stays beside the example.
     holder[name] = {**holder[name], **value} if isinstance(value, dict) and isinstance(holder.get(name), dict) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +32,14 @@ _CREDENTIALS = ("console", "key", "session-token", "role-session")
 @click.option("--with", "credentials", type=click.Choice(_CREDENTIALS), help="Signed with what. Left out: any that the principal can have.")
 @click.option("--at", "moment", metavar="TIME", help="When, ISO 8601 (UTC unless it says otherwise).")
 @click.option("--via-endpoint", "endpoint", metavar="VPCE", help="Through this VPC endpoint, so without aws:SourceIp.")
-@click.option("--key", "keys", multiple=True, metavar="NAME=VALUE", help="Another context key; NAME alone: absent. May be repeated.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="NAME=VALUE", help="Another context key; NAME alone: absent. May be repeated, for one NAME too."
+)
+@click.option("--exactly", is_flag=True, help="Ask one request: what isn't given is not there. Left out: what isn't given may be anything.")
 @format_option("text", "json")
 def command(
     estate: Path, principal: str, words: Sequence[str], place: str | None, mfa: bool | None, credentials: str | None, moment: str | None,
-    endpoint: str | None, keys: Sequence[str], form: str,
+    endpoint: str | None, keys: Sequence[str], exactly: bool, form: str,
 ) -> int:  # fmt: skip
     """Ask whether PRINCIPAL may switch to ROLE, or do ACTION on RESOURCE, and why.
 
@@ -46,7 +50,7 @@ def command(
     from sekisho.proof.words import Words
 
     known, environment = load_both(estate)
-    question = _asked(known, environment, principal, words, place, mfa, credentials, moment, endpoint, keys)
+    question = replace(_asked(known, environment, principal, words, place, mfa, credentials, moment, endpoint, keys), exact=exactly)
     answer = ask(question, known)
     said = Words(environment.wanted.networks if environment else {}, {a.id: a.name for a in known.accounts if a.name})
     if form == "json":
@@ -94,7 +98,9 @@ def _asked(
         name, equals, value = given.partition("=")
         if not name or ":" not in name:
             raise InputError(f"--key {given}: no context key", expected="NAME=VALUE, such as aws:RequestedRegion=us-east-1")
-        context[name.lower()] = value if equals else None
+        before = context.get(name.lower())
+        several = (*before,) if isinstance(before, tuple) else (before,) if before is not None else ()
+        context[name.lower()] = None if not equals else (*several, value) if several else value
     account = arn.split(":")[4] if resource == "*" and arn.startswith("arn:") else None
     kind = CredentialKind(credentials) if credentials else None
     return Asked(arn, action, resource, account, kind, mfa, bool(mfa) and action.lower() == "sts:assumerole", context)

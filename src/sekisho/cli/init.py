@@ -16,7 +16,8 @@ from sekisho.errors import InputError, OutsideError
 @click.option("--example", type=click.Choice(["article", "company"]), default="article", show_default=True, help="Which environment to begin with.")
 def command(file: Path, example: str) -> None:
     """Write a commented sekisho.yaml to start from. A file that is already there is left alone."""
-    text = resources.files("sekisho.environment").joinpath(f"examples/{example}.yaml").read_text(encoding="utf-8")
+    examples = resources.files("sekisho.environment").joinpath("examples")
+    text = "".join(examples.joinpath(f"{example}{part}.yaml").read_text(encoding="utf-8") for part in ("", ".must"))
     head = "# yaml-language-server: $schema=./sekisho.schema.json\n# (write that file with: sekisho schema > sekisho.schema.json)\n"
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)

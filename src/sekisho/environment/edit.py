@@ -15,6 +15,8 @@ from sekisho.errors import InputError, Place
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.+@-]*")
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+_NAMING = ("only_for", "break_glass", "first_sign_in")
+"""Fields of an invariant that name groups and users."""
 Steps = tuple[str, ...]
 
 
@@ -57,7 +59,11 @@ def _loaded(text: str) -> Any:
 
 
 def _lists(data: Any) -> Iterator[tuple[Steps, Any]]:
-    """Every list of users: of groups, and of the trusts of roles."""
+    """Every list of users: of groups, of the trusts of roles, and of invariants."""
+    for i, must in enumerate(data.get("must") or ()):
+        for key in _NAMING:
+            if isinstance(must.get(key), dict) and "users" in must[key]:
+                yield ("must", str(i), key), must[key]["users"]
     for name, group in (data.get("groups") or {}).items():
         if "users" in group:
             yield ("groups", name), group["users"]
@@ -76,6 +82,10 @@ def _checked(text: str, before: Environment, expected: Callable[[Steps, Sequence
     for label, account in old["accounts"].items():
         for name, role in account["roles"].items():
             role["trusts"]["users"] = tuple(expected(("accounts", label, name), role["trusts"]["users"]))
+    for i, must in enumerate(old["must"]):
+        for key in _NAMING:
+            if isinstance(must.get(key), dict):
+                must[key]["users"] = tuple(expected(("must", str(i), key), must[key]["users"]))
     if old != new:
         raise InputError(
             "this can't be changed alone: a list of users stands under an anchor that is used more than once", place=Place(file),

@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import StringIO
@@ -23,7 +23,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.scalarbool import ScalarBoolean
 
-from sekisho.environment.model import EnvironmentFile, Group, NetworkNames, Role
+from sekisho.environment.model import ActionMust, EnvironmentFile, Group, NetworkNames, Role, RoleMust, Who
+from sekisho.environment.must import roles_matching, users_of
 from sekisho.errors import InputError, OutsideError, Place
 
 MAX_BYTES = 2_000_000
@@ -160,7 +161,7 @@ def parse_environment(text: str, file: str | None = None) -> Environment:
     except ValidationError as error:
         raise _translated(error, plain, Environment(EnvironmentFile.model_construct(), file, places, lines)) from None
     environment = Environment(wanted, file, places, lines)
-    for check in (_check_names, _check_users, _check_accounts):
+    for check in (_check_names, _check_users, _check_accounts, _check_must):
         check(environment)
     return environment
 
@@ -414,8 +415,7 @@ def _fields_at(path: Path_) -> list[str]:
     kind: Any = EnvironmentFile
     for step in path:
         kind = _inside(kind, step)
-    model = next(_models(kind), None)
-    return list(model.model_fields) if model else []
+    return list(dict.fromkeys(name for model in _models(kind) for name in model.model_fields))
 
 
 def _inside(kind: Any, step: str | int) -> Any:
@@ -532,6 +532,58 @@ def _check_accounts(environment: Environment) -> None:
                     ("accounts", label, "roles", name), f"path and name of {name} are longer than 64 characters",
                     "at most 64, or the console can't switch to it (A.4)",
                 )  # fmt: skip
+
+
+def _check_must(environment: Environment) -> None:
+    """Invariants name what there is, and somebody."""
+    wanted = environment.wanted
+
+    def known(name: str, names: Iterable[str], path: Path_, what: str, others: str = "") -> None:
+        listed = list(names)
+        if name not in listed:
+            expected = f"one of {', '.join(listed) or '(none is declared)'}{others}"
+            raise environment.problem(path, f"no {what} is named {name}", expected, _nearest(name, listed))
+
+    def somebody(who: Who | str | None, path: Path_) -> None:
+        if not isinstance(who, Who):
+            return
+        for i, group in enumerate(who.groups):
+            known(group, wanted.groups, (*path, "groups", i), "group")
+        for i, user in enumerate(who.users):
+            known(user, environment.users, (*path, "users", i), "user")
+        if not users_of(environment, who):
+            listed = f": {', '.join(who.groups)} {'has' if len(who.groups) == 1 else 'have'} no users" if who.groups else ""
+            raise environment.problem(path, f"this names nobody{listed}", "groups with users, or users", "name at least one group or user")
+
+    for i, must in enumerate(wanted.must):
+        path: Path_ = ("must", i)
+        if isinstance(must, RoleMust):
+            if not roles_matching(environment, must.role):
+                short = "/" not in must.role
+                names = [r.name if short else f"{r.account_label}/{r.name}" for r in environment.roles]
+                known(must.role, dict.fromkeys(names), (*path, "role"), "role", ", or a pattern with *")
+            for field in ("only_from", "sessions_only_from"):
+                for j, name in enumerate(getattr(must, field) or ()):
+                    known(name, wanted.networks, (*path, field, j), "network")
+            somebody(must.only_for, (*path, "only_for"))
+            somebody(must.break_glass, (*path, "break_glass"))
+        elif isinstance(must, ActionMust):
+            known(must.account, ["jump", *wanted.accounts, "*"], (*path, "account"), "account")
+            somebody(must.only_for, (*path, "only_for"))
+        else:
+            somebody(must.first_sign_in, (*path, "first_sign_in"))
+            if must.first_sign_in == "everybody" and not environment.users:
+                raise environment.problem((*path, "first_sign_in"), "this names nobody: the file has no users", "groups with users")
+    subjects = {r.name for r in environment.roles} | {f"{r.account_label}/{r.name}" for r in environment.roles} | {r.arn for r in environment.roles}
+    subjects |= {*environment.users, *map(environment.user_arn, environment.users), *wanted.groups, *wanted.accounts, "jump", environment.jump}
+    subjects |= {a.id for a in wanted.accounts.values()}
+    for i, entry in enumerate(wanted.accepted):
+        if entry.subject is not None and entry.subject not in subjects and not entry.subject.startswith("arn:"):
+            listed = sorted(subjects)
+            raise environment.problem(
+                ("accepted", i, "subject"), f"nothing is named {entry.subject}", "a user, group, account, account/role, or an ARN",
+                _nearest(entry.subject, listed),
+            )  # fmt: skip
 
 
 def _unique_in_case(environment: Environment, path: Path_, names: Mapping[str, Group] | Mapping[str, Role]) -> None:

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
+
+from sekisho.policy.networks import is_never_public
 
 
 def _wrong(expected: str, remedy: str = "") -> PydanticCustomError:
@@ -41,16 +44,6 @@ def _account_id(value: object) -> object:
     return value
 
 
-NEVER_PUBLIC = [
-    ipaddress.ip_network(n)
-    for n in (
-        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128",
-        "0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "ff00::/8", "::/128",
-    )
-]  # fmt: skip
-"""F-07, and the ranges that no packet comes from: nothing here is ever in aws:SourceIp."""
-
-
 def _cidr(value: object) -> object:
     """A network of public addresses; F-07: aws:SourceIp never holds a private one."""
     if not isinstance(value, str):
@@ -65,12 +58,11 @@ def _cidr(value: object) -> object:
         raise _wrong(
             f"a network without host bits: {value} lies in {loose}", f"write {loose}, or {value.partition('/')[0]} for the one address"
         ) from None
-    for never in NEVER_PUBLIC:
-        if network.version == never.version and network.subnet_of(never):  # type: ignore[arg-type]
-            raise _wrong(
-                f"a network of public addresses: {value} is private or reserved, and aws:SourceIp never holds such an address (F-07)",
-                "give the public addresses that the network goes out with",
-            )
+    if is_never_public(network):
+        raise _wrong(
+            f"a network of public addresses: {value} is private or reserved, and aws:SourceIp never holds such an address (F-07)",
+            "give the public addresses that the network goes out with",
+        )
     if network.prefixlen == 0:
         raise _wrong(f"a network: {value} is every address of its family", "write `anywhere` where no restriction is meant")
     if network.version == 6 and network.subnet_of(ipaddress.IPv6Network("::ffff:0:0/96")):
@@ -189,6 +181,50 @@ def _texts(what: str) -> Any:
     return BeforeValidator(check)
 
 
+def _one_line(value: object) -> object:
+    if not isinstance(value, str) or not 1 <= len(value) <= 200 or not value.isprintable() or not value.strip():
+        raise _wrong("a text of one line, at most 200 characters")
+    return value
+
+
+_ROLE_PATTERN = r"[A-Za-z0-9.@*?_-]+(/[A-Za-z0-9+=,.@*?_-]+)?"
+_ACTION = r"(\*|[a-z0-9*?-]+:[A-Za-z0-9*?]+)"
+_FINDING = r"[A-Z]{1,3}-[0-9]{1,3}"
+
+
+def _role_pattern(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(_ROLE_PATTERN, value):
+        raise _wrong("a role: account/name, or a name, with * for any", "put a lone * in quotes")
+    return value
+
+
+def _action(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(_ACTION, value):
+        raise _wrong("an action, such as iam:CreateUser or iam:*")
+    return value
+
+
+def _network_list(value: object) -> object:
+    if value == "anywhere":
+        raise _wrong("a list of names from `networks`", "take the line out where anywhere is meant: it asks for nothing")
+    return _names(value)
+
+
+def _finding(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(_FINDING, value):
+        raise _wrong("the id of a finding, such as F-01", "`sekisho check` prints the ids")
+    return value
+
+
+def _date(value: object) -> object:
+    try:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError
+        return datetime.date.fromisoformat(value)
+    except ValueError:
+        raise _wrong("a day, such as 2027-03-31") from None
+
+
 _TEXT = {"type": "string"}
 _NAMES_SCHEMA = {"anyOf": [{"const": "anywhere"}, {"type": "array", "items": _TEXT, "minItems": 1}]}
 _DURATION_SCHEMA = {"anyOf": [{"type": "string", "pattern": "^[0-9]{1,9}[smhd]$"}, {"type": "integer", "minimum": 1}]}
@@ -230,6 +266,13 @@ PolicyArn = Annotated[str, BeforeValidator(_policy_arn), _text(_POLICY_ARN)]
 PolicyArns = Annotated[tuple[PolicyArn, ...], _texts("policy ARNs"), _listed(_POLICY_ARN)]
 UserNames = Annotated[tuple[UserName, ...], _texts("user names"), _listed(_name_pattern(_IAM, 64))]
 GroupNames = Annotated[tuple[str, ...], _texts("group names"), _listed(_name_pattern(_IAM, 128))]
+MustName = Annotated[str, BeforeValidator(_one_line), _text("[^\\n]{1,200}")]
+Reason = MustName
+RolePattern = Annotated[str, BeforeValidator(_role_pattern), _text(_ROLE_PATTERN)]
+ActionPattern = Annotated[str, BeforeValidator(_action), _text(_ACTION)]
+NetworkList = Annotated[tuple[str, ...], BeforeValidator(_network_list), WithJsonSchema({"type": "array", "items": _TEXT, "minItems": 1})]
+FindingId = Annotated[str, BeforeValidator(_finding), _text(_FINDING)]
+Date = Annotated[datetime.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Document = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 
 
@@ -361,6 +404,89 @@ class TargetAccount(Model):
     """The account's roles, by name."""
 
 
+class Who(Model):
+    """Groups (their users) and single users of the jump account."""
+
+    groups: GroupNames = ()
+    """Groups: all their users."""
+    users: UserNames = ()
+    """Single users, each of some group."""
+
+
+class RoleMust(Model):
+    """What must be so of roles, whatever the rest of the file comes to; `sekisho check` proves it over all requests and hops."""
+
+    name: MustName | None = None
+    """What it is called in what `check` prints. None: the sentence that it stands for."""
+    role: RolePattern
+    """The roles that are meant: account/name or a name alone, with * for any."""
+    only_for: Who | None = None
+    """Nobody else gets into them, by whatever way."""
+    only_from: NetworkList | None = None
+    """They can be had from these networks alone."""
+    only_with_mfa: Literal[True] | None = None
+    """Who gets into them has given a second factor."""
+    sessions_only_from: NetworkList | None = None
+    """The keys of their sessions are useless outside these networks (F-01)."""
+    break_glass: Who | None = None
+    """These get into them from anywhere, signed in at the console with MFA."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> RoleMust:
+        if all(getattr(self, n) is None for n in type(self).model_fields if n not in ("name", "role")):
+            raise _wrong("what must be so of the role: only_for, only_from, only_with_mfa, sessions_only_from or break_glass")
+        return self
+
+
+class ActionMust(Model):
+    """Who alone may do something."""
+
+    name: MustName | None = None
+    """What it is called in what `check` prints. None: the sentence that it stands for."""
+    action: ActionPattern
+    """The action, or a pattern with *: no such action on anything."""
+    account: str = "jump"
+    """The account that it is done in: `jump`, a name from `accounts`, or * for all of them."""
+    only_for: Who
+    """Nobody else may do it, by themselves or in the session of a role."""
+
+
+class SignInMust(Model):
+    """Who can finish a first sign-in: change the password and enrol a device, and until then do only that."""
+
+    name: MustName | None = None
+    """What it is called in what `check` prints. None: the sentence that it stands for."""
+    first_sign_in: Literal["everybody"] | Who
+    """The users who can; `everybody` is every user of the file."""
+
+
+def _kind_of_must(value: object) -> str:
+    if isinstance(value, ActionMust) or (isinstance(value, Mapping) and "action" in value and "role" not in value):
+        return "of an action"
+    if isinstance(value, SignInMust) or (isinstance(value, Mapping) and "first_sign_in" in value and "role" not in value):
+        return "of a sign-in"
+    return "of a role"
+
+
+Must = Annotated[
+    Annotated[RoleMust, Tag("of a role")] | Annotated[ActionMust, Tag("of an action")] | Annotated[SignInMust, Tag("of a sign-in")],
+    Discriminator(_kind_of_must),
+]
+
+
+class Accepted(Model):
+    """A finding of `sekisho check` that is known and accepted for a while."""
+
+    finding: FindingId
+    """The finding's id, such as F-01."""
+    subject: str | None = None
+    """Whom or what the finding is about: an ARN, a name, or account/name. None: all findings of this id."""
+    reason: Reason
+    """Why it is accepted."""
+    until: Date
+    """The last day on which it is."""
+
+
 class EnvironmentFile(Model):
     """``sekisho.yaml``: a jump account, its groups, and the roles in other accounts that they may switch to."""
 
@@ -378,3 +504,7 @@ class EnvironmentFile(Model):
     """Whether `plan` takes what others attached off the principals of this file; otherwise it is shown and kept."""
     vantage_points: dict[Label, IpAddress] = {}
     """Where ``sekisho try`` walks from: a name and an address each."""
+    must: Annotated[tuple[Must, ...], Field(strict=False)] = ()
+    """Invariants: sentences that must hold of what this file comes to; `sekisho check` proves each, or shows a request that breaks it."""
+    accepted: Annotated[tuple[Accepted, ...], Field(strict=False)] = ()
+    """Findings of `sekisho check` that are accepted, each with a reason and the day until which."""

@@ -16,10 +16,11 @@ from sekisho.decision import CredentialKind, Decision, Request, decide
 from sekisho.estate import Estate
 from sekisho.policy import DEFAULT, Settings
 from sekisho.policy.condition import Value
+from sekisho.policy.keys import key_of
 from sekisho.proof.prove import Proof, prove
 from sekisho.proof.reach import USUAL
 from sekisho.proof.region import Region
-from sekisho.proof.requests import possible_requests, sent_with
+from sekisho.proof.requests import AGE, ISSUED, MFA, is_absent, possible_requests, sent_with
 
 Verdict = Literal["allow", "deny", "depends", "unknown"]
 
@@ -39,6 +40,8 @@ class Asked:
     mfa: bool | None = None
     on_call: bool = False
     context: Mapping[str, Value | None] = field(default_factory=dict)
+    exact: bool = False
+    """Whether what ``context`` doesn't have is absent, but for what the credentials bring."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,10 @@ def _meant(asked: Asked, proof: Proof, known: Mapping[str, Value | None]) -> Reg
                     continue
                 sent |= sent_with(space, kind, mfa=mfa, on_call=long_term and mfa)
         region &= sent
+    if asked.exact:
+        for key in space.axis_of_key:
+            if key not in known and key not in (MFA, AGE, ISSUED) and key not in space.usual and not key_of(key).always:
+                region &= space.where(key, is_absent)
     for key, value in known.items():
         level = space.axis_of_key.get(key)
         if level is None:
