@@ -37,12 +37,15 @@ def command(file: Path | None, port: int, state: Path | None, accounts: str | No
     environment = _environment(file)
     ids = _ids(accounts, environment)
     from sekisho.sandbox.access import ready, write_access
-    from sekisho.sandbox.server import serve
+    from sekisho.sandbox.front import EmbeddedAws
+    from sekisho.sandbox.server import Server
+    from sekisho.web import console
 
-    server = serve(ids, port=port, state=state)
+    aws = EmbeddedAws(ids, state)
+    server = Server(aws, port, console(aws, environment))
     with tempfile.TemporaryDirectory(prefix="sekisho-sandbox-") as temporary, server:
         folder = state if state is not None else Path(temporary)
-        access = write_access(server, folder)
+        access = {**write_access(server, folder), "console": f"{server.endpoint}/console"}
         if environment is not None:
             with progress() as tell:
                 passwords = _apply(server, environment, tell)
@@ -112,6 +115,7 @@ def _announce(access: dict[str, str], form: str) -> None:
     )
     if "passwords_file" in access:
         click.echo(f"First passwords of the users, to be changed at the first sign-in: {access['passwords_file']}")
+    click.echo(f"The console, for a browser: {access['console']}")
     click.echo("Ctrl-C stops it.")
 
 

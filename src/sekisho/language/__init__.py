@@ -1,65 +1,50 @@
-"""What people read, in their language: texts by key, from one file for each subject and language (``pages.ja.toml``).
+"""Sentences for people, in English and Japanese: ``say(key, values, language)``. Pure; one catalogue a language, with the same keys.
 
-A text names its values in braces. Each subject has the same keys and the same values in every language; a test holds that.
+A message is a text with ``{name}`` where a value goes. A list is joined as the language joins them; of a long one the rest is counted.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
-LANGUAGES: Mapping[str, str] = {"en": "English", "ja": "日本語"}
-"""Code → the language's own name for itself."""
+from sekisho.language import en, ja, pages_en, pages_ja
+
+Language = Literal["en", "ja"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+CATALOGUES: Mapping[Language, Mapping[str, str]] = {"en": {**en.MESSAGES, **pages_en.MESSAGES}, "ja": {**ja.MESSAGES, **pages_ja.MESSAGES}}
+
+SHOWN = 5
+"""Names that a sentence lists before it counts the rest."""
+
+_AND, _COMMA, _MORE = {"en": " and ", "ja": "、"}, {"en": ", ", "ja": "、"}, {"en": "{n} more", "ja": "ほか{n}件"}
 
 
-def say(key: str, values: Mapping[str, Any] | None = None, language: str = "en") -> str:
-    """The text of a key with its values filled in; in English where the language is none of ``LANGUAGES``. Raises KeyError for an unknown key.
+def say(key: str, values: Mapping[str, str | int | Sequence[str]] | None = None, language: Language = "en") -> str:
+    """The sentence of a key with its values filled in. Raises KeyError for a key or a value that isn't there.
 
-    >>> say("turn.address", {"address": "203.0.113.10"})
-    'from 203.0.113.10'
+    >>> say("severity.high", {}, "ja")
+    '高'
     """
-    text = catalogue(language if language in LANGUAGES else "en")[key]
-    return text.format_map(values) if values else text
+    filled = {name: value if isinstance(value, str | int) else listed(value, language) for name, value in (values or {}).items()}
+    return CATALOGUES[language][key].format_map(filled)
 
 
-@cache
-def catalogue(language: str) -> Mapping[str, str]:
-    """Every text of a language by its key."""
-    found: dict[str, str] = {}
-    for path in sorted(Path(__file__).parent.glob(f"*.{language}.toml")):
-        for key, text in _flat(tomllib.loads(path.read_text(encoding="utf-8"))):
-            if key in found:
-                raise ValueError(f"{path}: {key} stands in another catalogue too")
-            found[key] = text
-    return found
+def listed(values: Sequence[str], language: Language = "en") -> str:
+    """Several names as one text.
 
-
-def _flat(table: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{head}{key}.")
-        else:
-            yield head + key, str(value)
-
-
-def preferred(accept_language: str) -> str:
-    """The language that an Accept-Language header likes best among ours; English where it likes none.
-
-    >>> preferred("fr, ja;q=0.8, en;q=0.5")
-    'ja'
+    >>> listed(("a", "b", "c")), listed([str(n) for n in range(100)])
+    ('a, b and c', '0, 1, 2, 3, 4 and 95 more')
     """
-    best, best_weight = "en", 0.0
-    for part in accept_language.split(",")[:20]:
-        tag, _, parameter = part.strip().partition(";")
-        name, _, number = parameter.strip().partition("=")
-        try:
-            weight = float(number) if name.strip() == "q" else 1.0
-        except ValueError:
-            continue
-        code = tag.strip().lower().partition("-")[0]
-        if code in LANGUAGES and weight > best_weight:
-            best, best_weight = code, weight
-    return best
+    *names, last = values or ("-",)
+    if len(values) > SHOWN + 1:
+        names, last = list(values[:SHOWN]), _MORE[language].replace("{n}", str(len(values) - SHOWN))
+    return _COMMA[language].join(names) + _AND[language] + last if names else last
+
+
+def language_of(given: str | None, environment: Mapping[str, str], *, terminal: bool) -> Language:
+    """The language to speak: as asked for; on a terminal, Japanese where LC_ALL, LC_MESSAGES or LANG says so."""
+    if given in LANGUAGES:
+        return given
+    locale = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+    return "ja" if terminal and locale.startswith("ja") else "en"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sekisho.language import say
+from sekisho.language import Language, say
 from sekisho.policy.condition import Value
 from sekisho.policy.keys import spelled
 from sekisho.policy.operators import Span, network
@@ -148,7 +148,7 @@ class Turn:
     kind: str
     values: Mapping[str, str] = field(default_factory=dict)
 
-    def text(self, language: str = "en") -> str:
+    def text(self, language: Language = "en") -> str:
         return say(f"turn.{self.kind}", self.values, language)
 
 

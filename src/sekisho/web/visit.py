@@ -1,0 +1,178 @@
+"""One request of a browser to a page: the form that it sent, the page that answers, and the calls that are made for it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from botocore import parsers
+from botocore.serialize import create_serializer
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from sekisho.environment import Environment
+from sekisho.language import say
+from sekisho.proof.words import Turn
+from sekisho.sandbox import signin
+from sekisho.sandbox.fault import AwsFault
+from sekisho.sandbox.front import OPERATIONS, EmbeddedAws
+from sekisho.sandbox.origin import Origin
+from sekisho.sandbox.protocol import read_call, service_model
+from sekisho.sandbox.signature import Arrived
+from sekisho.sandbox.store import Session
+from sekisho.web.browser import Browser, Browsers, Refusal
+from sekisho.web.languages import NAMES
+from sekisho.web.networks import Networks
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+    lstrip_blocks=True,
+)  # fmt: skip
+
+
+@dataclass
+class Console:
+    """What all visits share."""
+
+    aws: EmbeddedAws
+    environment: Environment | None
+    networks: Networks
+    browsers: Browsers
+
+
+class Visit:
+    """``browser`` may be exchanged for another while it is answered (sign-in, sign-out): its cookie is set by ``app.py``."""
+
+    def __init__(self, console: Console, request: Request, browser: Browser, form: dict[str, str]) -> None:
+        self.console = console
+        self.request = request
+        self.browser = browser
+        self.form = form
+
+    @property
+    def aws(self) -> EmbeddedAws:
+        return self.console.aws
+
+    @property
+    def now(self) -> float:
+        return self.aws.store.clock.now().timestamp()
+
+    @cached_property
+    def user_agent(self) -> str:
+        return self.request.headers.get("user-agent", "")[:256]
+
+    @property
+    def client(self) -> signin.Client:
+        return signin.Client(self.browser.origin, self.user_agent)
+
+    @property
+    def session(self) -> Session:
+        """The session that calls are made with: the role's, or the sign-in's own."""
+        acting = self.browser.acting
+        assert acting is not None
+        return acting
+
+    @property
+    def own_session(self) -> Session:
+        """The sign-in's own session."""
+        assert self.browser.session is not None
+        return self.browser.session
+
+    # Answers --------------------------------------------------------------------------------------------------------
+
+    def say(self, key: str, **values: Any) -> str:
+        return say(key, values, self.browser.language)
+
+    def turned(self, turns: Sequence[Turn]) -> str:
+        """What would have to be otherwise, as part of a sentence; an address by its place's name too."""
+        texts = []
+        for turn in turns:
+            address = turn.values.get("address", "")
+            name = self.console.networks.name(Origin(address))
+            texts.append(self.say(f"turn.{turn.kind}", **{**turn.values, "address": f"{name} ({address})"} if name else turn.values))
+        return self.say("turn.and").join(texts)
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        browser = self.browser
+        notice, browser.notice = browser.notice, None
+        store = self.aws.store
+        account = store.accounts.get(self.session.account) if browser.acting else None
+        text = _TEMPLATES.get_template(template).render(
+            t=self.say, turned=self.turned, browser=browser, csrf=browser.csrf, language=browser.language, languages=NAMES, account=account,
+            place=self.console.networks.name(browser.origin), places=self.console.networks.places, here=self.request.url.path,
+            notice=self.say(notice[0], **notice[1]) if notice else "", **values,
+        )  # fmt: skip
+        return HTMLResponse(text, status)
+
+    @staticmethod
+    def go(path: str) -> Response:
+        """See another page: what was posted isn't posted again."""
+        return RedirectResponse(path, 303)
+
+    def refused(self, fault: AwsFault) -> Refusal:
+        """Keep a refusal, so that the page can link to why."""
+        return self.kept(fault.message, fault.code, fault.decision, fault.event_id)
+
+    def kept(self, message: str, code: str, decision: Any, event_id: str | None) -> Refusal:
+        refusal = Refusal(event_id or secrets.token_hex(16), message, code, decision, self.aws.store.estate)
+        self.browser.remember(refusal)
+        return refusal
+
+    # Calls ----------------------------------------------------------------------------------------------------------
+
+    def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """A call with the acting session: decided, recorded and durable as any client's. Raises AwsFault."""
+        if service in OPERATIONS:
+            return signin.console_call(self.aws, self.client, self.session, service, operation, params)
+        model = service_model(service)
+        assert model is not None
+        sent = create_serializer(model.protocol).serialize_to_request(params, model.operation_model(operation))
+        body = sent["body"]
+        if isinstance(body, dict):
+            from urllib.parse import urlencode
+
+            body = urlencode(body)
+        headers = tuple((k.lower(), str(v)) for k, v in sent["headers"].items()) + (("user-agent", self.user_agent),)
+        arrived = Arrived(sent["method"], sent["url_path"], "", headers, body if isinstance(body, bytes) else body.encode())
+        caller = signin.caller_of(self.aws, self.client, self.session)
+        try:
+            read = read_call(arrived, service, arrived.path)
+            answer = self.aws.carry_out(arrived, caller, read, arrived.path, str(uuid.uuid4()))
+        finally:
+            self.aws.store.commit()
+        parser = parsers.create_parser(model.protocol)
+        found: dict[str, Any] = parser.parse(
+            {"status_code": answer.status, "headers": dict(answer.headers), "body": answer.body}, model.operation_model(operation).output_shape
+        )
+        if answer.status >= 400:
+            error = found.get("Error", {})
+            raise AwsFault(str(error.get("Code", answer.status)), str(error.get("Message", "")), answer.status)
+        found.pop("ResponseMetadata", None)
+        return found
+
+    def ask(self, service: str, operation: str, **params: Any) -> Outcome:
+        """A call for a part of a page: its result, or the refusal in its place."""
+        try:
+            return Outcome(self.call(service, operation, **params), None)
+        except AwsFault as fault:
+            return Outcome({}, self.refused(fault))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call."""
+
+    result: dict[str, Any]
+    refusal: Refusal | None
+
+
+def as_json(value: Any) -> str:
+    """A result as text; times in ISO 8601."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=lambda v: v.isoformat() if hasattr(v, "isoformat") else str(v))
