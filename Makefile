@@ -33,7 +33,7 @@ lint: $(VENV)/.ready  ## style, types, and that imports point one way
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
-bench: $(VENV)/.ready  ## decide beside iam-simulate, cedarpy and moto, in one run
+bench: $(VENV)/.ready  ## everything measured beside its peers, in one run: ratios and floors
 	@$(BIN)/python bench/run.py
 
 fuzz: $(VENV)/.ready  ## the property tests, a hundred times as long; a million pairs of decide and prove; z3 on 2,000 estates
