@@ -102,15 +102,20 @@ class Difference:
         return change.subject
 
 
-def difference(old: Estate, new: Estate, settings: Settings = DEFAULT, *, networks: Mapping[str, Sequence[str]] | None = None) -> Difference:
+def difference(
+    old: Estate, new: Estate, settings: Settings = DEFAULT, *, networks: Mapping[str, Sequence[str]] | None = None, actions: bool = True
+) -> Difference:
     """Compare two estates. ``networks``: how networks are called in the sentences.
+
+    ``actions`` False: who gets into which role, from where their sessions work and who can sign in, but not each action of their policies.
 
     >>> difference(Estate(), Estate()).is_empty
     True
     """
     names = {a.id: a.name for estate in (old, new) for a in estate.accounts if a.name}
     made = _Comparison(old, new, settings)
-    return Difference((*made.switches(), *made.sessions(), *made.sign_ins(), *made.actions()), Words(networks or {}, names))
+    other = made.actions() if actions else ()
+    return Difference((*made.switches(), *made.sessions(), *made.sign_ins(), *other), Words(networks or {}, names))
 
 
 class _Comparison:
