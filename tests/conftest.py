@@ -11,6 +11,7 @@ import pytest
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     pairs: Counter[str] = Counter()
     solver: Counter[str] = Counter()
+    corpus: Counter[str] = Counter()
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         if isinstance(report, pytest.TestReport):
             for name, value in report.user_properties:
@@ -18,6 +19,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                     pairs.update(value)
                 elif name == "solver":
                     solver.update(value)
+                elif name == "corpus":
+                    corpus.update(value)
     if pairs:
         terminalreporter.section("decide = prove: generated pairs")
         for head in ("pairs", "outcome", "unknown", "layer", "operator"):
@@ -26,4 +29,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if solver:
         terminalreporter.section("prove and z3: generated cases")
         for name, count in solver.most_common():
+            terminalreporter.write_line(f"{count:6,}  {name}")
+    if corpus:
+        terminalreporter.section("decide = prove: published policies")
+        for name, count in sorted(corpus.items()):
             terminalreporter.write_line(f"{count:6,}  {name}")

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from sekisho.estate import Estate
     from sekisho.loading import load
     from sekisho.policy import Policy, PolicyKind, Settings
+    from sekisho.proof import prove
 
 _HOME = {
     "Authorizer": "sekisho.decision", "CredentialKind": "sekisho.decision", "Decision": "sekisho.decision", "Layers": "sekisho.decision",
     "Request": "sekisho.decision", "decide": "sekisho.decision", "Environment": "sekisho.environment",
     "compile_environment": "sekisho.environment", "load_environment": "sekisho.environment", "SekishoError": "sekisho.errors",
     "Estate": "sekisho.estate", "load": "sekisho.loading", "Policy": "sekisho.policy", "PolicyKind": "sekisho.policy",
-    "Settings": "sekisho.policy",
+    "Settings": "sekisho.policy", "prove": "sekisho.proof",
 }  # fmt: skip
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "decide",
     "load",
     "load_environment",
+    "prove",
 ]
 
 

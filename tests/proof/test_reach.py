@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_rules_F12_a_role_in_the_jump_account_leaves_the_users_Deny_behind() -> 
 def test_rules_E08_MFA_along_a_chain() -> None:
     chained = estate((SWITCHER,), role(HOP, trust(allow(ALICE)), document(ANY_ROLE)), role(OPS, trust(allow(HOP, MFA)), ADMIN))
     found = ways(chained)[HOP, OPS]
-    assert found.obtain.to_json() == [{}]  # the state says it: only sessions that carry MFA come this way
+    assert found.obtain.to_json() == [{"aws:MultiFactorAuthPresent": {"values": ["true"], "absent": False}}]
     assert found.kinds == ("role-session+mfa",)
     by_key = allow(ALICE, {"Null": {"aws:TokenIssueTime": "true"}})
     assert (HOP, OPS) not in ways(estate((SWITCHER,), role(HOP, trust(by_key), document(ANY_ROLE)), role(OPS, trust(allow(HOP, MFA)), ADMIN)))
@@ -256,7 +257,7 @@ ASKED: list[tuple[str, str, list[str]]] = [
 ]
 
 
-def generated(seed: int, users: int = 3, roles: int = 4) -> Estate:
+def generated(seed: int, users: int = 3, roles: int = 4, *, switching: bool = False) -> Estate:
     """Users and roles in two accounts whose policies differ in what reach groups by: accounts, ARNs, paths, tags, networks, MFA."""
     rng = random.Random(seed)
 
@@ -286,10 +287,77 @@ def generated(seed: int, users: int = 3, roles: int = 4) -> Estate:
         people.append(user(name, document(*blocks, *([ANY_ROLE] if rng.random() < 0.5 else [])), tags=(("team", "a"),) if rng.random() < 0.5 else ()))
     targets = []
     for arn in arns:
-        who = [J, ALICE, f"arn:aws:iam::{J}:user/bob", "*", arns[0]]
+        who = [J, ALICE, f"arn:aws:iam::{J}:user/bob", "*", arns[0], *([T, *arns] if switching else [])]
         blocks = [block(Principal={"AWS": rng.choice(who)}) for _ in range(2)]
-        targets.append(role(arn, trust(*blocks, *([allow(J)] if rng.random() < 0.5 else [])), ADMIN))
+        held = document(block(Resource="*"), *([ANY_ROLE] if rng.random() < 0.7 else [])) if switching else ADMIN
+        targets.append(role(arn, trust(*blocks, *([allow(J)] if rng.random() < 0.5 else [])), held))
     return estate(tuple(people), *targets)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_hop_agrees_with_decide(seed: int) -> None:
+    """The states that single decisions lead to, one after another from sampled places, are those of the rows; so are the places."""
+    found = generated(seed, roles=5, switching=True)
+    rng = random.Random(seed)
+    sampled = addresses(found, rng)
+    authorizer = Authorizer(found)
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for row in reach(found).rows:
+        rows.setdefault((row.principal, row.role), []).append(row)
+    roles = [r for a in found.accounts for r in a.roles]
+    chained = 0
+    for person in (u for a in found.accounts for u in a.users):
+        states: set[tuple[str, bool]] = set()
+        queue: list[tuple[str, bool] | None] = [None]
+        for state in queue:
+            for target, address in itertools.product(roles, sampled):
+                caller = person.arn if state is None else _session(state[0], person.name)
+                for context, session_mfa in _calls(state, person.name, address):
+                    request = Request(caller, "sts:AssumeRole", target.arn, context, role=state[0] if state else "")
+                    if authorizer.decide_anew(request).allowed:
+                        ways = rows.get((person.arn, target.arn), ())
+                        at = {k: v for k, v in context.items() if not _of_the_caller(k.lower())}
+                        assert any(at in row.obtain.forget(_of_the_caller) for row in ways), (caller, target.arn, context)
+                        chained += state is not None
+                        if (target.arn, session_mfa) not in states:
+                            states.add((target.arn, session_mfa))
+                            queue.append((target.arn, session_mfa))
+        had = {arn for arn, _ in states}
+        assert had == {arn for (principal, arn), listed in rows.items() if principal == person.arn and any(r.obtain for r in listed)}
+        for (principal, _), listed in rows.items():
+            for row in listed if principal == person.arn else ():
+                assert all(hop in had for hop in row.hops), row.hops
+    assert chained or seed
+
+
+def _calls(state: tuple[str, bool] | None, name: str, address: str | None) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Contexts of AssumeRole calls from a place, by a user or by a session in that state, and whether the session made carries MFA."""
+    where: dict[str, Any] = {"source_ip": address, "source_vpce": None if address else "vpce-1"}
+    issued = {"aws:TokenIssueTime": "2026-01-01T00:00:00Z"}
+    for session_name in (name, "alice", "zz"):
+        named = {"sts:RoleSessionName": session_name}
+        if state is not None:
+            made = request_context(CredentialKind.ROLE_SESSION, mfa=state[1], mfa_age_s=5 if state[1] else None, **where)
+            for tags in ({}, {"aws:PrincipalTag/team": "a"}, {"aws:PrincipalTag/team": "b"}):
+                yield {**made, **named, **issued, **tags}, state[1]
+            continue
+        for _, kind, mfa in KINDS:
+            if kind is CredentialKind.CONSOLE and session_name != name:
+                continue
+            for age in (5, 4000) if mfa else (None,):
+                made = request_context(kind, mfa=mfa, mfa_age_s=age, **where)
+                yield {**made, **named, **(issued if kind is not CredentialKind.KEY else {})}, mfa
+        with_code = {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "0"}  # E-08: parameters on the call
+        yield {**request_context(CredentialKind.KEY, **where), **named, **with_code}, False
+
+
+def _of_the_caller(key: str) -> bool:
+    """Keys that tell two callers apart who are let in at the same places: one row speaks for both."""
+    return key.startswith("aws:principaltag/") or key in ("sts:rolesessionname", "aws:tokenissuetime", "aws:username")
+
+
+def _session(role_arn: str, name: str) -> str:
+    return f"arn:aws:sts::{role_arn.split(':')[4]}:assumed-role/{role_arn.rpartition('/')[2]}/{name}"
 
 
 def test_from_a_place() -> None:

@@ -29,7 +29,7 @@ from sekisho.policy.condition import Context, ReadyCondition, Test, Value, norma
 from sekisho.policy.keys import KEYS, MANY, key_of, spelled
 from sekisho.policy.matching import ReadyStatement
 from sekisho.policy.operators import Address, Cut, Operator, Span, Unknown, Unreadable, address, moment, number
-from sekisho.policy.pattern import Pattern, TooManyClasses, classes, folded_pattern
+from sekisho.policy.pattern import Pattern, StringClass, TooManyClasses, classes, folded_pattern
 from sekisho.policy.variables import Template, template
 
 Kind = Literal["absent", "sent", "odd", "unseen"]
@@ -359,7 +359,7 @@ class Axis:
         shown = [_shown(p) for p in listed]
         wild_shown = [(i, shown[i]) for i, p in enumerate(listed) if p.literal is None]
         literal_shown = tuple(s for p, s in zip(listed, shown) if p.literal)
-        found = classes(listed, limit=max(64, min(MOST_ATOMS, _CLASS_WORK // machines // 8)))
+        found = _plain_classes(listed) or classes(listed, limit=max(64, min(MOST_ATOMS, _CLASS_WORK // machines // 8)))
         if len(found) > 16 * MOST_ATOMS:
             raise TooManyAtoms
         for text, matched in sorted(found, key=lambda c: (c.matched.bit_count(), c.matched)):
@@ -630,6 +630,25 @@ def _literal(text: str) -> Pattern:
     from sekisho.policy.pattern import Piece, tokens
 
     return Pattern.of(tokens([Piece(text, literal=True)]))
+
+
+def _plain_classes(patterns: Sequence[Pattern]) -> list[StringClass] | None:
+    """``classes`` where there are only fixed strings and "true in any letter case", the commonest case by far; else None."""
+    literals: dict[str, int] = {}
+    true = 0
+    for i, pattern in enumerate(patterns):
+        if pattern is _TRUE:
+            true |= 1 << i
+        elif pattern.literal is None:
+            return None
+        else:
+            literals[pattern.literal] = literals.get(pattern.literal, 0) | 1 << i
+    found = [StringClass(text, mask | true if text.lower() == "true" else mask) for text, mask in literals.items()]
+    if true:
+        spellings = ("".join(letters) for letters in product(*((c, c.upper()) for c in "true")))
+        found += [StringClass(text, true) for text in spellings if text not in literals][:1]
+    outside = next(text for n in range(1, len(literals) + 3) if (text := "z" * n) not in literals)
+    return [*found, StringClass(outside, 0)]
 
 
 def _shown(pattern: Pattern) -> str:

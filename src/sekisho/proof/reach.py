@@ -44,6 +44,7 @@ USUAL: Mapping[str, Value | None] = {
 }  # fmt: skip
 """D.6, step 3: a call that the principal makes itself, over TLS, without session tags of its own choosing."""
 
+_OF_THE_CALLER = frozenset(("aws:tokenissuetime", "sts:rolesessionname", "aws:username", "aws:userid", "aws:sourceidentity"))
 _PRINCIPAL_SIDE = ("service_control", "identity", "boundary", "session", "credentials")
 
 
@@ -79,14 +80,14 @@ class Row:
     Regions are worked out when they are asked for.
     """
 
-    __slots__ = ("_made", "_via", "caller", "kind", "principal", "reach", "target")
+    __slots__ = ("_kinds", "_made", "_via", "caller", "principal", "reach", "target")
 
-    def __init__(self, reach: Reach, principal: str, caller: int, target: int, via: tuple[str, ...] = (), kind: Kind | None = None) -> None:
+    def __init__(self, reach: Reach, principal: str, caller: int, target: int, via: tuple[str, ...] = (), kinds: tuple[Kind, ...] = ()) -> None:
         self.reach = reach
         self.principal = principal
         self.caller = caller
         self.target = target
-        self.kind = kind
+        self._kinds = kinds
         self._via = via
         self._made: dict[str, Any] | None = None
 
@@ -101,7 +102,7 @@ class Row:
     @property
     def start(self) -> tuple[Kind, ...]:
         """The kinds of credentials that the last call may be signed with, before policies are asked."""
-        return (self.kind,) if self.kind else self.reach.kinds_of(self.caller)
+        return self._kinds or self.reach.kinds_of(self.caller)
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
         if self._made is None:
@@ -904,19 +905,20 @@ class Reach:
                 found.setdefault(caller.entity, []).append(i)
         return found
 
-    def _onward(self, row: Row) -> list[tuple[int, Kind]]:
+    def _onward(self, row: Row) -> list[tuple[int, tuple[Kind, ...]]]:
         """The callers that one becomes by a row: sessions of its role, with or without MFA, with a name that can be chosen."""
         callers = [c for c in self._session_callers.get(row.role, ()) if self._reachable[c]]
         if not callers:
             return []
-        states = []
+        states: list[tuple[int, tuple[Kind, ...]]] = []
         mfas = {self.session_mfa(k): None for k in row.by_kind} or {self.session_mfa(k): None for k in row.start}
         provider = self._callers[row.caller].kind == "provider"
         for caller in callers:
             name = self._callers[caller].session
             if name and not self._name_is_possible(row, name):
                 continue
-            states += [(caller, _FEDERATED if provider else _SESSION_MFA if mfa else _SESSION) for mfa in mfas]
+            kinds = [_FEDERATED] if provider else [_SESSION_MFA if mfa else _SESSION for mfa in sorted(mfas)]
+            states.append((caller, tuple(kinds)))
         return states
 
     def _name_is_possible(self, row: Row, name: str) -> bool:
@@ -952,15 +954,15 @@ class Reach:
                         queue.append(row)
         followed = {(start, kind) for start in starts if caller.kind == "role" for kind in self._callers[start].kinds}
         for row in queue:
-            for state, kind in self._onward(row):
-                if (state, kind) in followed:
+            for state, possible in self._onward(row):
+                kinds = tuple(k for k in possible if (state, k) not in followed)
+                if not kinds:
                     continue
-                followed.add((state, kind))
-                for role in self._direct(state, (kind,)):
-                    target = self._roles[role].arn
-                    if target in row.hops or target == caller.arn:
-                        continue
-                    following = Row(self, caller.arn, state, role, row.hops, kind)
+                followed.update((state, k) for k in kinds)
+                for role in self._direct(state, kinds):
+                    if self._roles[role].arn == caller.arn:
+                        continue  # it is a session of that role already
+                    following = Row(self, caller.arn, state, role, row.hops, kinds)
                     if self._adds(following, had.get(role)):
                         had.setdefault(role, []).append(following)
                         rows.append(following)
@@ -974,15 +976,25 @@ class Reach:
         """Whether sessions of a role may assume any role."""
         return [any(self._reachable[c] for c in self._session_callers.get(r.arn, ())) for r in self._roles]
 
-    @staticmethod
-    def _adds(row: Row, shorter: list[Row] | None) -> bool:
+    def _adds(self, row: Row, shorter: list[Row] | None) -> bool:
         """Whether a way opens contexts that the shorter ones to the same role don't."""
         if not shorter:
             return True
-        open_already = shorter[0].real
-        for other in shorter[1:]:
-            open_already = open_already | other.real
-        return not row.real <= open_already or bool(row.unknown)
+        space = row.edge.sure.space
+        for other in shorter:
+            space = space.joined(other.edge.sure.space)
+        opened = self._opened(row, space)
+        for other in shorter:
+            opened = opened - self._opened(other, space)
+        return bool(opened) or bool(row.unknown)
+
+    def _opened(self, row: Row, space: Space) -> Region:
+        """Where a way is open, whatever the caller chooses or is (its tags, the session's name)."""
+        sure = Region(space, space.taken_from(row.edge.sure))
+        opened = space.nothing()
+        for kind in row.start:
+            opened |= sure & self.sent(row.caller, space, kind)
+        return opened.forget(lambda key: key.startswith("aws:principaltag/") or key in _OF_THE_CALLER)
 
     # Use ------------------------------------------------------------------------------------------------------------
 

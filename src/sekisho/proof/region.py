@@ -10,7 +10,7 @@ Regions of different spaces are first brought into one that tells apart whatever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sekisho.decision.decide import COMPANIONS
@@ -449,6 +449,30 @@ class Region:
             else:
                 return False
         return node == 1
+
+    def forget(self, wanted: Callable[[str], bool]) -> Region:
+        """The contexts that some values of the keys for which ``wanted(key)`` holds would bring into the region."""
+        space = self.space
+        levels = {level for key, level in space.axis_of_key.items() if wanted(key)}
+        known = {0: 0, 1: 1}
+
+        def without(node: int) -> int:
+            if node not in known:
+                level = space.levels[node]
+                if level in levels:
+                    result = 0
+                    for child, _ in space.kids[node]:
+                        result = space.either(result, without(child))
+                else:
+                    merged: dict[int, int] = {}
+                    for child, mask in space.kids[node]:
+                        following = without(child)
+                        merged[following] = merged.get(following, 0) | mask
+                    result = space.node(level, merged)
+                known[node] = result
+            return known[node]
+
+        return Region(space, without(self.node))
 
     def at(self, key: str, value: Value | None) -> Region:
         """What is left to ask once ``key`` has this value (None: is absent): a region that doesn't look at the key any more."""
