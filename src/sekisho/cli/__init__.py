@@ -16,6 +16,7 @@ COMMANDS = {
     "compile": ("compile", "Write the estate that a sekisho.yaml asks for, as AWS's own JSON."),
     "schema": ("schema", "Print the JSON Schema of sekisho.yaml, for editors."),
     "can": ("can", "Ask one question: may this principal switch, or do this, and why."),
+    "check": ("check", "Find what is wrong, proved: with a request that shows it, the line, and the fix."),
     "diff": ("diff", "Compare two estates: who gains and who loses what, from where."),
     "reach": ("reach", "Print who can get into which role: from where, with which MFA state, over any hops."),
     "decide": ("decide", "Decide a batch of requests, JSON lines in and out."),

@@ -1,5 +1,7 @@
 """The English catalogue: the source of the others."""
 
+# ruff: noqa: E501  (a sentence is a line)
+
 MESSAGES = {
     "severity.critical": "critical",
     "severity.high": "high",

@@ -1,5 +1,7 @@
 """The Japanese catalogue: the same keys and values as the English one."""
 
+# ruff: noqa: E501  (a sentence is a line)
+
 MESSAGES = {
     "severity.critical": "重大",
     "severity.high": "高",

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
-from sekisho.policy.networks import NEVER_PUBLIC
 from sekisho.policy import DEFAULT
+from sekisho.policy.networks import NEVER_PUBLIC
 from sekisho.policy.operators import Span, Unreadable, address, network
 
 AddressKind = Literal["ip4", "ip6", "private", "service", "internal", "none", "other"]

@@ -1,0 +1,83 @@
+"""Lock-out (F-16): whom no request lets in, and what nobody could mend once the networks are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sekisho.policy.matching import ready_policy
+from sekisho.proof.findings.finding import Finding
+from sekisho.proof.findings.ground import (
+    CONSOLE_MFA,
+    SESSION_SIGNED,
+    USER_SIGNED,
+    Ground,
+    Kin,
+    closed,
+    session_arn,
+)  # fmt: skip
+from sekisho.proof.probe import action_of
+from sekisho.proof.region import Region
+
+
+def find(ground: Ground) -> Iterator[Finding]:
+    locked = [kin for kin in ground.kins if _is_locked(ground, kin)]
+    for kin in locked:
+        asked = ground.own(kin)[0]
+        possible = asked.refused(CONSOLE_MFA)
+        witness = ground.request(asked.request, possible, CONSOLE_MFA)
+        who = ground.names(u.arn for u in kin.users)
+        yield ground.finding("F-16", "high", "F-16.locked", kin.first.arn, witness, who=who, action=asked.request.action)
+    yield from _no_way_back(ground)
+
+
+def _is_locked(ground: Ground, kin: Kin) -> bool:
+    """Whether a user is allowed things by some statements, and by all of them together nothing, from anywhere."""
+    own = ground.own(kin)
+    allows = any(not s.denies and action_of(s) for p in ground.identity(kin.first.arn) for s in ready_policy(p, ground.settings).statements)
+    return bool(own) and allows and not any(a.any(USER_SIGNED) or a.proof.unknown for a in own)
+
+
+def _no_way_back(ground: Ground) -> Iterator[Finding]:
+    """Accounts whose restriction nobody could change from outside the networks: should their addresses change, only root can."""
+    stuck: list[str] = []
+    outside = _outside(ground)
+    if outside is None:
+        return
+    for account in ground.estate.accounts:
+        if not _has_way_back(ground, account.id, outside) and (account.users or any(r.arn in ground.ways for r in account.roles)):
+            stuck.append(account.id)
+    if stuck:
+        labels = tuple((a.name or a.id) for a in ground.estate.accounts if a.id in stuck)
+        yield ground.finding("F-16", "low", "F-16", f"arn:aws:iam::{stuck[0]}:root", accounts=labels)
+
+
+def _outside(ground: Ground) -> Region | None:
+    """The addresses from where none of those who are restricted gets anywhere; None where nobody is."""
+    outside: Region | None = None
+    for way in ground.all_ways:
+        if (here := closed(way.region)) and way.region:
+            outside = here if outside is None else outside & here
+    for kin in ground.kins:
+        for asked in ground.own(kin)[:1]:
+            region = asked.any(USER_SIGNED)
+            if region and (here := closed(region)):
+                outside = here if outside is None else outside & here
+    return outside
+
+
+def _has_way_back(ground: Ground, account: str, outside: Region) -> bool:
+    """Whether somebody may change policies of an account from outside: a user itself, or by a role that it gets there."""
+    for kin in ground.kins:
+        if kin.account.id == account:
+            for action, kind in (("iam:PutGroupPolicy", "group"), ("iam:PutRolePolicy", "role")):
+                if ground.ask(kin.first.arn, action, f"arn:aws:iam::{account}:{kind}/x").any(USER_SIGNED).meets(outside):
+                    return True
+    for role in ground.roles:
+        if role.arn.split(":")[4] != account:
+            continue
+        gets_in = any(way.region.meets(outside) for way in ground.to_user(ground.ways.get(role.arn, ())))
+        if gets_in and ground.session(role):
+            asked = ground.ask(session_arn(role, "anyone"), "iam:UpdateAssumeRolePolicy", role.arn)
+            if asked.any(SESSION_SIGNED).meets(outside):
+                return True
+    return False
