@@ -211,7 +211,9 @@ def direct_rows(solved: Reach) -> dict[tuple[str, str], Row]:
 
 def compare(found: Estate, seed: int) -> int:
     rng = random.Random(seed)
-    rows = direct_rows(reach(found))
+    solved = reach(found)
+    assert all(row.obtain or row.unknown for row in solved.rows)
+    rows = direct_rows(solved)
     authorizer = Authorizer(found)
     asked = 0
     users = [u for a in found.accounts for u in a.users]
@@ -294,7 +296,7 @@ def generated(seed: int, users: int = 3, roles: int = 4, *, switching: bool = Fa
     return estate(tuple(people), *targets)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [*range(5), 60])
 def test_every_hop_agrees_with_decide(seed: int) -> None:
     """The states that single decisions lead to, one after another from sampled places, are those of the rows; so are the places."""
     found = generated(seed, roles=5, switching=True)

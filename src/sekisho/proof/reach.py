@@ -791,7 +791,7 @@ class Reach:
             parts = self._may(role)
             if len(parts) > 1:
                 several |= 1 << role
-            elif parts:
+            elif parts and parts[0][1]:
                 node = parts[0][1]
                 edges = space.kids[node] if node > 1 and space.levels[node] == 0 else ((node, (1 << count) - 1),)
                 for child, mask in edges:
@@ -804,13 +804,19 @@ class Reach:
         return _ByAtom(opened, several)
 
     def _may(self, role: int) -> list[tuple[int, int]]:
-        """Callers (bits) and where the role's side may let them in."""
-        found = []
-        for part in self._theirs[role]:
-            node = self._nodes(part.filled)[1]
-            if node:
-                found.append((part.callers, node))
+        """Callers (bits) and where the role's side may let them in; those that it lets in at the same places together."""
+        found = self._mays[role]
+        if found is None:
+            by_node: dict[int, int] = {}
+            for part in self._theirs[role]:
+                node = self._nodes(part.filled)[1]
+                by_node[node] = by_node.get(node, 0) | part.callers
+            found = self._mays[role] = [(callers, node) for node, callers in by_node.items()]
         return found
+
+    @cached_property
+    def _mays(self) -> list[list[tuple[int, int]] | None]:
+        return [None] * len(self._roles)
 
     @cached_property
     def _own_roles(self) -> dict[str, int]:
