@@ -21,7 +21,7 @@ from sekisho.trail.coverage import Coverage, coverage_of
 from sekisho.trail.denial import Denial, read_denial
 from sekisho.trail.replay import distinct_requests
 from sekisho.trail.request import KNOWN, Asked, Replayer, Row, asked_of, is_known
-from sekisho.trail.sessions import REFUSED, prepare
+from sekisho.trail.sessions import REFUSED, prepare_sessions, prepare_switches
 
 Rows = list[dict[str, Any]]
 
@@ -87,7 +87,8 @@ def audit(scope: Scope, questions: Sequence[str] = (), *, set_aside: int = 0, te
     tell("looking at what the trail covers")
     found = Audit(coverage_of(scope.connection, [a.id for a in scope.estate.accounts] if scope.estate else (), set_aside))
     tell("joining sessions")
-    prepare(scope.connection)
+    prepare_switches(scope.connection)
+    prepare_sessions(scope.connection)
     for name in questions or QUESTIONS:
         if QUESTIONS[name].needs_estate and scope.estate is None:
             continue
@@ -207,7 +208,7 @@ def _decided_refusals(scope: Scope) -> dict[str, dict[str, Any]]:
         return {}
     replayer = Replayer(scope.estate)
     found = {}
-    for examples, row in distinct_requests(scope.connection, scope.estate, "refused"):
+    for examples, row in distinct_requests(scope.connection, scope.estate):
         asked = asked_of(row, scope.estate)
         if asked.request is None:
             answer: dict[str, Any] = {"decided": f"not decided: {asked.why}"}

@@ -74,12 +74,16 @@ class Coverage:
 def coverage_of(connection: duckdb.DuckDBPyConnection, accounts: Iterable[str] = (), set_aside: int = 0) -> Coverage:
     """The coverage of the view ``events``; ``accounts``: those that should be in it."""
     found = Coverage(set_aside=set_aside)
-    row = connection.execute("SELECT count(*), min(event_time), max(event_time), count(*) FILTER (category = 'Data') FROM events").fetchone()
-    assert row is not None
-    found.events, found.first, found.last, found.data_events = row
+    row = connection.execute("SELECT count(*), min(event_time), max(event_time) FROM own").fetchone()
+    data = connection.execute("SELECT count(*) FROM own SEMI JOIN (SELECT request FROM requests WHERE category = 'Data') USING (request)").fetchone()
+    assert row is not None and data is not None
+    found.events, found.first, found.last = row
+    found.data_events = data[0]
     seen: dict[tuple[str, str], dict[date, int]] = {}
     for account, region, day, count in connection.execute(
-        "SELECT coalesce(account, '?'), coalesce(region, '?'), event_time::DATE, count(*) FROM events GROUP BY ALL ORDER BY ALL"
+        """SELECT coalesce(account, '?') AS account, coalesce(region, '?') AS region, day, sum(n)::BIGINT
+           FROM (SELECT request, event_time::DATE AS day, count(*) AS n FROM own GROUP BY ALL) JOIN requests USING (request)
+           GROUP BY ALL ORDER BY ALL"""
     ).fetchall():
         seen.setdefault((account, region), {})[day] = count
     for (account, region), days in seen.items():

@@ -14,14 +14,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import connection as mp_connection
 from multiprocessing import get_context, parent_process
-from pathlib import Path
 
 import pyarrow as pa
 
 from sekisho.errors import OutsideError
-from sekisho.trail.records import Piece, SetAside, batch
+from sekisho.trail.records import EVENTS, REQUESTS, Piece, Requests, SetAside, batch
 from sekisho.trail.sources import MIB, FileRead, Limits, Source, decoded_pieces, find_sources
-from sekisho.trail.store import Aside, FileEntry, PartWriter, Store, Writer
+from sekisho.trail.store import Aside, FileEntry, PartWriter, Staged, Store, Writer
 
 _TASK_BYTES = int(os.environ.get("SEKISHO_TRAIL_TASK_BYTES", 4 * MIB))
 """Stored bytes of one task; some 50,000 events of gzip."""
@@ -48,7 +47,7 @@ class Outcome:
 @dataclass
 class _Task:
     files: list[Source]
-    out: Path
+    out: Staged
     limits: Limits
 
 
@@ -57,7 +56,7 @@ class _Done:
     files: list[FileEntry]
     unreadable: list[tuple[str, str]]
     rows: int
-    out: Path
+    out: Staged
 
 
 def ingest(
@@ -83,7 +82,7 @@ def ingest(
             known = writer.contents.files
             wanted = [s for s in sources if s.key not in known or known[s.key].stamp != s.stamp]
             outcome.known_files = len(sources) - len(wanted)
-            tasks = list(_tasks(wanted, writer.staging, limits))
+            tasks = list(_tasks(wanted, writer, limits))
             gauge = _Gauge(sum(s.size for s in wanted), tell)
             _run(tasks, writer, outcome, gauge, workers or os.cpu_count() or 1)
     except OSError as error:
@@ -103,20 +102,24 @@ def _outside(error: OSError, store: Store) -> OutsideError:
     )
 
 
-def _tasks(sources: Sequence[Source], staging: Path, limits: Limits) -> Iterator[_Task]:
+def _tasks(sources: Sequence[Source], writer: Writer, limits: Limits) -> Iterator[_Task]:
     files: list[Source] = []
     size = 0
-    number = 0
+    number = writer.next_part
+
+    def task() -> _Task:
+        return _Task(files, Staged(number, writer.staging / f"{number:08d}.events", writer.staging / f"{number:08d}.requests"), limits)
+
     for source in sources:
         # What isn't gzip is some twelve times as large for the same events.
         weight = source.size if source.key.endswith(".gz") else source.size // 12
         if files and (size + weight > _TASK_BYTES or len(files) >= 2000):
-            yield _Task(files, staging / f"{number:06d}.parquet", limits)
+            yield task()
             files, size, number = [], 0, number + 1
         files.append(source)
         size += weight
     if files:
-        yield _Task(files, staging / f"{number:06d}.parquet", limits)
+        yield task()
 
 
 def _run(tasks: Sequence[_Task], writer: Writer, outcome: Outcome, gauge: _Gauge, workers: int) -> None:
@@ -185,11 +188,13 @@ def _read(task: _Task) -> _Done:
     done = _Done([], [], 0, task.out)
     waiting: list[Piece] = []
     read: list[tuple[Source, FileRead, list[Piece]]] = []
-    with PartWriter(task.out) as out:
+    requests = Requests(task.out.first_request)
+    with PartWriter(task.out.events, EVENTS) as out, PartWriter(task.out.requests, REQUESTS) as asked:
 
         def write() -> None:
             if waiting:
-                found = batch(waiting)
+                found = batch(waiting, requests)
+                asked.add(requests.take())
                 done.rows += found.num_rows
                 if found.num_rows:
                     out.add(pa.Table.from_batches([found]))

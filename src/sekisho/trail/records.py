@@ -61,7 +61,7 @@ class Resource(Struct, gc=False):
 
 
 class Record(Struct, gc=False):
-    """One event, as far as it is typed. ``requestParameters`` and its like are read further only for IAM, STS and the sign-in."""
+    """One event, as far as it is typed. Identities repeat, and are read once a batch; ``requestParameters`` and its like only for some sources."""
 
     eventID: str
     eventName: str
@@ -73,7 +73,7 @@ class Record(Struct, gc=False):
     eventCategory: str | None = None
     awsRegion: str | None = None
     recipientAccountId: str | None = None
-    userIdentity: Identity | None = None
+    userIdentity: Raw = Raw(b"null")
     sourceIPAddress: str | None = None
     userAgent: str | None = None
     errorCode: str | None = None
@@ -172,6 +172,7 @@ _RAW_DOCUMENT = msgspec.json.Decoder(RawDocument)
 _RAW_LIST = msgspec.json.Decoder(list[Raw])
 _RECORD = msgspec.json.Decoder(Record)
 _LOOKED_UP = msgspec.json.Decoder(LookedUp)
+_IDENTITY = msgspec.json.Decoder(Identity | None)
 _PARAMETERS = msgspec.json.Decoder(Parameters | None)
 _RESPONSE = msgspec.json.Decoder(Response | None)
 _ADDITIONAL = msgspec.json.Decoder(Additional | None)
@@ -435,6 +436,7 @@ def _salvaged(data: bytes, problem: str) -> Iterator[tuple[bytes, str | None]]:
 def _wrong_inside(record: Record) -> str | None:
     """Why the parameters or answers of an IAM, STS or sign-in record can't be read, or None."""
     try:
+        identity_of(record)
         inside(record)
         for raw in (record.requestParameters, record.responseElements, record.additionalEventData):
             bytes(raw).decode()
@@ -457,34 +459,108 @@ _NO_ASSUMED = AssumedRoleUser()
 _NO_KEY = AccessKey()
 _NULL = b"null"
 
-SCHEMA = pa.schema(
+EVENTS = pa.schema(
     [
-        ("event_id", pa.string()), ("event_time", pa.timestamp("ms")), ("source", pa.string()), ("name", pa.string()),
-        ("region", pa.string()), ("account", pa.string()), ("type", pa.string()), ("category", pa.string()), ("read_only", pa.bool_()),
-        ("address", pa.string()), ("user_agent", pa.string()), ("vpc_endpoint", pa.string()),
-        ("error_code", pa.string()), ("error_message", pa.string()), ("shared_event_id", pa.string()),
-        ("identity_type", pa.string()), ("principal", pa.string()), ("principal_id", pa.string()), ("principal_account", pa.string()),
-        ("access_key", pa.string()), ("user_name", pa.string()), ("invoked_by", pa.string()), ("mfa", pa.bool_()),
-        ("session_created", pa.timestamp("ms")), ("issuer", pa.string()), ("source_identity", pa.string()), ("from_console", pa.bool_()),
-        ("resource", pa.string()), ("resource_account", pa.string()),
-        ("role_arn", pa.string()), ("role_session_name", pa.string()), ("duration_s", pa.int64()), ("external_id", pa.string()),
-        ("set_source_identity", pa.string()), ("serial_number", pa.string()), ("session_policy", pa.bool_()), ("session_tags", pa.string()),
-        ("on_user", pa.string()), ("on_role", pa.string()), ("on_group", pa.string()), ("policy_name", pa.string()), ("policy_arn", pa.string()),
-        ("new_key", pa.string()), ("new_session", pa.string()), ("outcome", pa.string()), ("mfa_used", pa.bool_()), ("switch_from", pa.string()),
-        ("file", pa.string()), ("ordinal", pa.int64()),
+        ("event_id", pa.string()), ("event_time", pa.timestamp("ms")), ("request", pa.int64()), ("user_agent", pa.string()),
+        ("error_message", pa.string()), ("shared_event_id", pa.string()), ("access_key", pa.string()), ("session_created", pa.timestamp("ms")),
+        ("from_console", pa.bool_()), ("role_arn", pa.string()), ("role_session_name", pa.string()), ("duration_s", pa.int64()),
+        ("external_id", pa.string()), ("serial_number", pa.string()), ("session_policy", pa.bool_()), ("on_user", pa.string()),
+        ("on_role", pa.string()), ("on_group", pa.string()), ("policy_name", pa.string()), ("policy_arn", pa.string()), ("new_key", pa.string()),
+        ("new_session", pa.string()), ("outcome", pa.string()), ("mfa_used", pa.bool_()), ("switch_from", pa.string()), ("file", pa.string()),
+        ("ordinal", pa.int64()),
     ]
 )  # fmt: skip
-"""The columns of the store. ``outcome``: what a sign-in event says (Success, Failure). ``new_key``: of the session or key that was made."""
+"""What is each event's own. ``request`` names a row of ``REQUESTS``. ``outcome``: what a sign-in says (Success, Failure).
+``new_key``: of the session or access key that was made."""
+
+_WHO = ("identity_type", "principal", "principal_id", "principal_account", "user_name", "invoked_by", "key_kind", "mfa", "issuer", "source_identity")
+_WHAT = (
+    "source", "name", "region", "account", "type", "category", "read_only", "address", "vpc_endpoint", "error_code", "resource", "resource_account",
+)  # fmt: skip
+_HOW = ("has_parameters", "has_serial", "set_source_identity", "session_tags")
+_BOOLEANS = ("mfa", "read_only", "has_parameters", "has_serial")
+
+REQUESTS = pa.schema([("request", pa.int64()), *((n, pa.bool_() if n in _BOOLEANS else pa.string()) for n in (*_WHO, *_WHAT, *_HOW))])
+"""What many events of a part have in common: who asked for what, from where, and what came of it. Events of one request are decided alike."""
+
+
+class Requests:
+    """The distinct requests of one part, numbered from ``first`` on. Beyond ``MOST`` they are forgotten: a request may then have two numbers."""
+
+    MOST = 200_000
+
+    def __init__(self, first: int = 0) -> None:
+        self.next = first
+        self._who: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._rows: list[tuple[Any, ...]] = []
+        self._first_row = first
+
+    def who(self, identity: tuple[Any, ...]) -> int:
+        """A number for what matters of an identity."""
+        return self._who.setdefault(identity, len(self._who))
+
+    def numbers(self, keys: Sequence[tuple[Any, ...]], identities: Sequence[tuple[Any, ...]]) -> list[int]:
+        """The number of each request; ``keys`` begin with the number of who asked, whose identity is beside it."""
+        found = []
+        known = self._numbers
+        for key, identity in zip(keys, identities, strict=True):
+            number = known.get(key)
+            if number is None:
+                number = known[key] = self.next
+                self.next += 1
+                self._rows.append((identity, key))
+            found.append(number)
+        return found
+
+    def take(self) -> pa.Table:
+        """The rows that were not taken yet."""
+        rows, self._rows = self._rows, []
+        first, self._first_row = self._first_row, self._first_row + len(rows)
+        if len(self._numbers) > self.MOST:
+            self._numbers.clear()
+            self._who.clear()
+        data: list[pa.Array] = [pa.array(range(first, first + len(rows)), pa.int64())]
+        data += [pa.array([r[0][i] for r in rows], REQUESTS.field(n).type) for i, n in enumerate(_WHO)]
+        data += [pa.array([r[1][i + 1] for r in rows], REQUESTS.field(n).type) for i, n in enumerate(_WHAT)]
+        hows = [r[1][-1] or (False, False, None, None) for r in rows]
+        data += [pa.array([h[i] for h in hows], REQUESTS.field(n).type) for i, n in enumerate(_HOW)]
+        return pa.Table.from_arrays(data, schema=REQUESTS)
+
+
+def identity_of(record: Record) -> Identity:
+    """The record's userIdentity. Raises ValidationError where it is of a wrong type."""
+    try:
+        return _IDENTITY.decode(record.userIdentity) or _NOBODY
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(f"{error} of userIdentity") from None
+
+
+def _who(u: Identity) -> tuple[Any, ...]:
+    """What matters of an identity, in the order of ``_WHO``."""
+    session = u.sessionContext or _NO_SESSION
+    attributes = session.attributes or _NO_ATTRIBUTES
+    key = u.accessKeyId or None
+    kind = None
+    if key is not None or attributes.creationDate is not None:
+        kind = "session" if attributes.creationDate is not None or (key or "").startswith("ASIA") else "key"
+        if key is not None and key.startswith("AKIA"):
+            kind = "key"
+    return (
+        u.type, u.arn, u.principalId, u.accountId, u.userName, u.invokedBy, kind, _TRUTH.get(attributes.mfaAuthenticated),
+        (session.sessionIssuer or _NO_ISSUER).arn, session.sourceIdentity,
+    )  # fmt: skip
 
 
 def inside(record: Record) -> tuple[Parameters, Response, Additional]:
     """The typed parameters and answers of an IAM, STS or sign-in record; of any other, nothing."""
     if record.eventSource not in TYPED_SOURCES:
         return _NO_PARAMETERS, _NO_RESPONSE, _NO_ADDITIONAL
+    parameters, response, additional = bytes(record.requestParameters), bytes(record.responseElements), bytes(record.additionalEventData)
     return (
-        _PARAMETERS.decode(record.requestParameters) or _NO_PARAMETERS,
-        _RESPONSE.decode(record.responseElements) or _NO_RESPONSE,
-        _ADDITIONAL.decode(record.additionalEventData) or _NO_ADDITIONAL,
+        (_PARAMETERS.decode(parameters) or _NO_PARAMETERS) if parameters != _NULL else _NO_PARAMETERS,
+        (_RESPONSE.decode(response) or _NO_RESPONSE) if response != _NULL else _NO_RESPONSE,
+        (_ADDITIONAL.decode(additional) or _NO_ADDITIONAL) if additional != _NULL else _NO_ADDITIONAL,
     )
 
 
@@ -517,81 +593,77 @@ class Piece:
     account: str | None = None
 
 
-def _columns(pieces: Sequence[Piece]) -> pa.RecordBatch:
-    """The store's columns of the records of some files, made at once: files are often small, and a column has its price.
+def _columns(pieces: Sequence[Piece], requests: Requests) -> pa.RecordBatch:
+    """The columns ``EVENTS`` of the records of some files, made at once: files are often small, and a column has its price.
 
-    Raises msgspec.MsgspecError where what IAM, STS or the sign-in need is of a wrong type; the caller then goes one by one.
+    Raises msgspec.MsgspecError where what is needed is of a wrong type; the caller then goes one by one.
     """
     records = [r for p in pieces for r in p.decoded.records]
-    ordinals = [o for p in pieces for o in p.decoded.ordinals]
-    files = pa.DictionaryArray.from_arrays(
-        pa.array([i for i, p in enumerate(pieces) for _ in p.decoded.records], pa.int32()), pa.array([p.file for p in pieces], pa.string())
-    ).cast(pa.string())
-    accounts = [p.account for p in pieces for _ in p.decoded.records]
-    us = [r.userIdentity or _NOBODY for r in records]
-    ss = [u.sessionContext or _NO_SESSION for u in us]
-    ats = [s.attributes or _NO_ATTRIBUTES for s in ss]
-    issuers = [s.sessionIssuer or _NO_ISSUER for s in ss]
-    # Few records are of IAM, STS or the sign-in: their columns are made of those alone and spread over the rows.
+    n = len(records)
+    text = pa.string()
+    # Identities repeat: each is read once, and its columns are spread over the rows.
+    seen: dict[bytes, int] = {}
+    identities: list[Identity] = []
+    of: list[int] = []
+    for r in records:
+        raw = bytes(r.userIdentity)
+        i = seen.get(raw)
+        if i is None:
+            identities.append(identity_of(r))
+            i = seen[raw] = len(identities) - 1
+        of.append(i)
+    whos = [_who(u) for u in identities]
+    who_numbers = [requests.who(w) for w in whos]
+    accounts = [u.accountId for u in identities]
+    by_identity = pa.array(of, pa.int32())
+    # Few records are of IAM, STS or the sign-in: their columns are made of those alone.
     typed = [(i, inside(r)) for i, r in enumerate(records) if r.eventSource in TYPED_SOURCES]
     ps = [t[0] for _, t in typed]
     rs = [t[1] for _, t in typed]
     ads = [t[2] for _, t in typed]
-    rows: list[int | None] = [None] * len(records)
-    parameters = [_NO_PARAMETERS] * len(records)
-    for at, (i, t) in enumerate(typed):
+    rows: list[int | None] = [None] * n
+    parameters = [_NO_PARAMETERS] * n
+    hows: list[tuple[Any, ...] | None] = [None] * n
+    for at, (i, (p, _, _)) in enumerate(typed):
         rows[i] = at
-        parameters[i] = t[0]
+        parameters[i] = p
+        if p is not _NO_PARAMETERS:
+            hows[i] = (p.roleArn is not None, p.serialNumber is not None, p.sourceIdentity, _text(p.tags))
     spread = pa.array(rows, pa.int32())
-    truth = _TRUTH.get
-    found = list(map(resource_of, records, parameters))
-    times = pa.array([r.eventTime for r in records], pa.string())
-    text = pa.string()
+    path_accounts = [p.account for p in pieces for _ in p.decoded.records]
+    found = [resource_of(r, p, identities[i]) for r, p, i in zip(records, parameters, of)]
+    keys = [
+        (
+            who_numbers[i], r.eventSource, r.eventName, r.awsRegion, r.recipientAccountId or accounts[i] or a, r.eventType, r.eventCategory,
+            r.readOnly, r.sourceIPAddress, r.vpcEndpointId, r.errorCode, *f, how,
+        )
+        for r, i, a, f, how in zip(records, of, path_accounts, found, hows)
+    ]  # fmt: skip
+    numbers = requests.numbers(keys, [whos[i] for i in of])
 
     def array(values: list[Any]) -> pa.Array:
         return pa.array(values, text)
 
     def sparse(values: list[Any], kind: pa.DataType = text) -> pa.Array:
-        return pa.array(values, kind).take(spread) if values else pa.nulls(len(records), kind)
+        return pa.array(values, kind).take(spread) if values else pa.nulls(n, kind)
 
+    created = _moments(array([((u.sessionContext or _NO_SESSION).attributes or _NO_ATTRIBUTES).creationDate for u in identities]))
     data = [
         array([r.eventID for r in records]),
-        _moments(times),
-        array([r.eventSource for r in records]),
-        array([r.eventName for r in records]),
-        array([r.awsRegion for r in records]),
-        array([r.recipientAccountId or u.accountId or a for r, u, a in zip(records, us, accounts)]),
-        array([r.eventType for r in records]),
-        array([r.eventCategory for r in records]),
-        pa.array([r.readOnly for r in records], pa.bool_()),
-        array([r.sourceIPAddress for r in records]),
+        _moments(array([r.eventTime for r in records])),
+        pa.array(numbers, pa.int64()),
         array([r.userAgent for r in records]),
-        array([r.vpcEndpointId for r in records]),
-        array([r.errorCode for r in records]),
         array([r.errorMessage for r in records]),
         array([r.sharedEventID for r in records]),
-        array([u.type for u in us]),
-        array([u.arn for u in us]),
-        array([u.principalId for u in us]),
-        array([u.accountId for u in us]),
-        array([u.accessKeyId or None for u in us]),
-        array([u.userName for u in us]),
-        array([u.invokedBy for u in us]),
-        pa.array([truth(a.mfaAuthenticated) for a in ats], pa.bool_()),
-        _moments(array([a.creationDate for a in ats])),
-        array([i.arn for i in issuers]),
-        array([s.sourceIdentity for s in ss]),
-        pa.array([truth(r.sessionCredentialFromConsole) for r in records], pa.bool_()),
-        array([f[0] for f in found]),
-        array([f[1] for f in found]),
+        array([u.accessKeyId or None for u in identities]).take(by_identity),
+        created.take(by_identity),
+        pa.array([_TRUTH.get(r.sessionCredentialFromConsole) for r in records], pa.bool_()),
         sparse([p.roleArn for p in ps]),
         sparse([p.roleSessionName for p in ps]),
         sparse([p.durationSeconds for p in ps], pa.int64()),
         sparse([p.externalId for p in ps]),
-        sparse([p.sourceIdentity for p in ps]),
         sparse([p.serialNumber for p in ps]),
         sparse([p is not _NO_PARAMETERS and (p.policy is not None or bytes(p.policyArns) not in (_NULL, b"[]")) for p in ps], pa.bool_()),
-        sparse([None if p is _NO_PARAMETERS else _text(p.tags) for p in ps]),
         sparse([p.userName for p in ps]),
         sparse([p.roleName for p in ps]),
         sparse([p.groupName for p in ps]),
@@ -600,25 +672,25 @@ def _columns(pieces: Sequence[Piece]) -> pa.RecordBatch:
         sparse([(r.credentials or r.accessKey or _NO_KEY).accessKeyId for r in rs]),
         sparse([(r.assumedRoleUser or _NO_ASSUMED).arn for r in rs]),
         sparse([r.ConsoleLogin or r.SwitchRole or r.CheckMfa or r.GetSigninToken or r.ExitRole for r in rs]),
-        sparse([truth(a.MFAUsed) for a in ads], pa.bool_()),
+        sparse([_TRUTH.get(a.MFAUsed) for a in ads], pa.bool_()),
         sparse([a.SwitchFrom for a in ads]),
-        files,
-        pa.array(ordinals, pa.int64()),
+        array([p.file for p in pieces]).take(pa.array([i for i, p in enumerate(pieces) for _ in p.decoded.records], pa.int32())),
+        pa.array([o for p in pieces for o in p.decoded.ordinals], pa.int64()),
     ]
-    return pa.RecordBatch.from_arrays(data, schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(data, schema=EVENTS)
 
 
-def batch(pieces: Sequence[Piece]) -> pa.RecordBatch:
+def batch(pieces: Sequence[Piece], requests: Requests) -> pa.RecordBatch:
     """The columns of what was decoded; records whose typed parameters turn out wrong are set aside in their ``decoded``."""
     unfit = (*_UNFIT, pa.ArrowInvalid, OverflowError)
     try:
-        return _columns(pieces)
+        return _columns(pieces, requests)
     except unfit:
         pass
     good: list[pa.RecordBatch] = []
     for piece in pieces:
         try:
-            good.append(_columns([piece]))
+            good.append(_columns([piece], requests))
             continue
         except unfit:
             pass
@@ -626,12 +698,12 @@ def batch(pieces: Sequence[Piece]) -> pa.RecordBatch:
         for record, ordinal in zip(piece.decoded.records, piece.decoded.ordinals, strict=True):
             one = Piece(Decoded([record], [ordinal]), piece.file, piece.account)
             try:
-                good.append(_columns([one]))
+                good.append(_columns([one], requests))
                 sound.records.append(record)
             except unfit as error:
                 piece.decoded.set_aside.append(SetAside(ordinal, _reason(error)))
         piece.decoded.records = sound.records
-    return pa.concat_batches(good) if good else pa.RecordBatch.from_pylist([], schema=SCHEMA)
+    return pa.concat_batches(good) if good else pa.RecordBatch.from_pylist([], schema=EVENTS)
 
 
 def _moments(texts: pa.Array) -> pa.Array:

@@ -22,7 +22,7 @@ from sekisho.estate import Estate
 from sekisho.trail.addresses import Networks, address_kind
 from sekisho.trail.coverage import Coverage, coverage_of
 from sekisho.trail.request import Asked, Replayer, Row, asked_of, mentioned_keys, policies_of
-from sekisho.trail.sessions import REFUSED, prepare
+from sekisho.trail.sessions import REFUSED, prepare_sessions, prepare_switches
 
 CONDITIONS_ONLY_WHEN_MENTIONED = {
     "user_agent": ("user_agent", "aws:useragent"),
@@ -112,11 +112,9 @@ def replay(
     """
     tell("looking at what the trail covers")
     found = Replay(coverage_of(connection, accounts or [a.id for a in estate.accounts], set_aside))
-    tell("joining sessions")
-    prepare(connection)
-    _keyed(connection, estate)
     tell("finding distinct requests")
-    connection.execute(f"CREATE TEMP TABLE asked AS SELECT row_number() OVER () AS id, * FROM ({_DISTINCT})")
+    prepare_switches(connection)
+    _find_distinct(connection, _keyed(connection, estate))
     _decide_all(connection, found, Replayer(estate), whole, tell)
     tell("joining what differs back to its events")
     _join_back(connection, found, networks or Networks({}))
@@ -132,16 +130,19 @@ _COLUMNS = (
 )  # fmt: skip
 assert Row._fields[: len(_COLUMNS)] == _COLUMNS
 
-_DISTINCT = (
-    "SELECT h1, h2, count(*) AS n, any_value(event_id) AS example, any_value(failed) AS failed, any_value(second) AS second, "
-    "any_value(assumed) AS assumed, "
-    + ", ".join(f"any_value({c}) AS {c}" for c in _COLUMNS)
-    + ", min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created FROM keyed GROUP BY h1, h2"
-)
+_OWN_OF_EVENTS = ("user_agent", "role_session_name", "external_id", "policy_arn")
+"""Columns of a request that aren't in the table ``requests``, because they would make almost every request distinct."""
+_SHARED = tuple(c for c in _COLUMNS if c not in _OWN_OF_EVENTS and c != "refused")
+_FLAGS = ("failed", "second", "assumed")
+_FIRST = ", ".join(f"any_value({c}) AS {c}" for c in (*_COLUMNS, *_FLAGS))
 
 
-def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> None:
-    """The view ``keyed``: events with the columns of a request, and two hashes of what makes them distinct: 128 bits that never meet by chance."""
+def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
+    """Make the views ``keyed_alike`` and ``keyed_apart``: events with the columns of a request and two hashes of what makes it distinct.
+
+    128 bits, which never meet by chance. Most events are decided as their row of ``requests`` is (alike); those of the console, whose
+    address is in another event, and the second records of one call are looked at one by one (apart). Gives the SQL of what tells times apart.
+    """
     mentioned = mentioned_keys(estate)
     sessions_named = "aws:userid" in mentioned or any(
         ":assumed-role/" in arn
@@ -151,39 +152,75 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> None:
         if element is not None
         for arn in element.aws
     )
-    plain = {c: c for c in _COLUMNS}
-    for column, (expression, key) in CONDITIONS_ONLY_WHEN_MENTIONED.items():
-        plain[column] = expression if key in mentioned else "NULL"
-    distinct = dict(plain)
-    distinct |= {"failed": "failed", "second": "second", "assumed": "assumed"}
+    own = {column: key in mentioned for column, (_, key) in CONDITIONS_ONLY_WHEN_MENTIONED.items()}
+    distinct = {c: c for c in _SHARED}
     if not sessions_named:
         # All sessions of a role are one caller, unless a policy looks at the session.
         distinct["principal"] = "CASE WHEN identity_type = 'AssumedRole' AND issuer IS NOT NULL THEN issuer ELSE principal END"
         distinct["principal_id"] = "CASE WHEN identity_type = 'AssumedRole' THEN NULL ELSE principal_id END"
     buckets = _buckets(mentioned)
-    inner = f"""
-        SELECT e.* REPLACE (coalesce(CASE WHEN e.address = 'AWS Internal' THEN coalesce(s.address, o.address) END, e.address) AS address),
-            e.address = 'AWS Internal' AND s.address IS NULL AND o.address IS NOT NULL AS assumed,
-            CASE WHEN e.access_key LIKE 'AKIA%' THEN 'key' WHEN e.access_key LIKE 'ASIA%' OR e.session_created IS NOT NULL THEN 'session'
-                 WHEN e.access_key IS NOT NULL THEN 'key' END AS key_kind,
-            e.role_arn IS NOT NULL AS has_parameters, e.serial_number IS NOT NULL AS has_serial,
-            {REFUSED} AS refused, e.error_code IS NOT NULL AND NOT {REFUSED} AS failed,
-            e.identity_type = 'AWSAccount' AND e.shared_event_id IS NOT NULL AND t.shared_event_id IS NOT NULL AS second
-        FROM events e
-        LEFT JOIN (SELECT new_key, address FROM sessions WHERE by_console) s ON s.new_key = e.new_key
-        LEFT JOIN (
-            SELECT access_key, any_value(address) AS address FROM events
-            WHERE access_key IN (SELECT access_key FROM events WHERE address = 'AWS Internal' AND error_code IS NOT NULL)
-              AND regexp_full_match(address, '[0-9A-Fa-f.:]+') GROUP BY access_key HAVING count(DISTINCT address) = 1
-        ) o ON o.access_key = e.access_key AND e.error_code IS NOT NULL AND e.address = 'AWS Internal'
-        LEFT JOIN (SELECT DISTINCT shared_event_id FROM events WHERE shared_event_id IS NOT NULL AND identity_type <> 'AWSAccount') t
-            ON t.shared_event_id = e.shared_event_id
-    """
-    parts = ", ".join([*distinct.values(), *buckets])
-    columns = ", ".join(f"{e} AS {c}" for c, e in plain.items())
+    base = ", ".join([*distinct.values(), "refused", "failed"])
+    apart = "true" if any(own.values()) else "coalesce(address = 'AWS Internal' OR identity_type = 'AWSAccount', false)"
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW keyed AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, {columns}, failed, second, assumed, "
-        f"event_id, event_time, session_created, access_key FROM ({inner})"
+        f"""CREATE OR REPLACE TEMP TABLE asking AS
+        WITH found AS (SELECT *, {REFUSED} AS refused, error_code IS NOT NULL AND NOT {REFUSED} AS failed FROM requests)
+        SELECT request, error_code, shared_base.*, hash({base}) AS b1, hash('sekisho', {base}) AS b2, {apart} AS apart
+        FROM (SELECT request, error_code, {', '.join(_SHARED)}, refused, failed FROM found) shared_base"""
+    )
+    hashes = ", ".join([f"hash(b1, {', '.join(buckets)}) AS h1", f"hash(b2, {', '.join(buckets)}) AS h2"]) if buckets else "b1 AS h1, b2 AS h2"
+    nothing = ", ".join(f"NULL::VARCHAR AS {c}" for c in _OWN_OF_EVENTS)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW keyed_alike AS SELECT {hashes}, {', '.join(_SHARED)}, refused, failed, false AS second, false AS assumed, "
+        f"{nothing}, event_id, event_time, session_created, access_key FROM own JOIN asking USING (request) WHERE NOT apart"
+    )
+    columns = ", ".join(c if own.get(c, True) else f"NULL::VARCHAR AS {c}" for c in _OWN_OF_EVENTS)
+    parts = ", ".join([*distinct.values(), *(c for c, is_mentioned in own.items() if is_mentioned), "refused", *_FLAGS, *buckets])
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW keyed_apart AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, {', '.join(_SHARED)}, refused, "
+        f"{', '.join(_FLAGS)}, {columns}, event_id, event_time, session_created, access_key FROM ({_APART})"
+    )
+    return buckets
+
+
+_APART = """
+    SELECT e.* REPLACE (coalesce(CASE WHEN e.address = 'AWS Internal' THEN coalesce(s.address, o.address) END, e.address) AS address),
+        k.refused, k.failed, coalesce(e.address = 'AWS Internal' AND s.address IS NULL AND o.address IS NOT NULL, false) AS assumed,
+        e.identity_type = 'AWSAccount' AND e.shared_event_id IS NOT NULL AND t.shared_event_id IS NOT NULL AS second
+    FROM numbered e JOIN (SELECT request, refused, failed FROM asking WHERE apart) k USING (request)
+    LEFT JOIN consoles s ON s.new_key = e.new_key AND e.address = 'AWS Internal'
+    LEFT JOIN (
+        SELECT access_key, any_value(address) AS address FROM events
+        WHERE access_key IN (SELECT access_key FROM numbered WHERE request IN (
+            SELECT request FROM asking WHERE address = 'AWS Internal' AND error_code IS NOT NULL))
+          AND regexp_full_match(address, '[0-9A-Fa-f.:]+') GROUP BY access_key HAVING count(DISTINCT address) = 1
+    ) o ON o.access_key = e.access_key AND e.error_code IS NOT NULL AND e.address = 'AWS Internal'
+    LEFT JOIN (
+        SELECT DISTINCT shared_event_id FROM own
+        WHERE shared_event_id IS NOT NULL AND request IN (SELECT request FROM asking WHERE identity_type <> 'AWSAccount')
+    ) t ON t.shared_event_id = e.shared_event_id
+"""
+"""A refused console switch has no SwitchRole (G-06); where its session called from one address alone, that is assumed to be the person's."""
+
+
+def _find_distinct(connection: duckdb.DuckDBPyConnection, buckets: Sequence[str]) -> None:
+    """The table ``asked``: each distinct request once, with how many events it has."""
+    times = "min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created"
+    alike = "NULL::TIMESTAMP AS event_time, NULL::TIMESTAMP AS session_created"
+    by = ""
+    if buckets:
+        alike = times
+        by = "".join(f", {b} AS t{i}" for i, b in enumerate(buckets))
+    groups = ", ".join(["request", *(f"t{i}" for i in range(len(buckets)))])
+    h = [f"hash({b}, {', '.join(f't{i}' for i in range(len(buckets)))})" if buckets else b for b in ("b1", "b2")]
+    nothing = ", ".join(f"NULL::VARCHAR AS {c}" for c in _OWN_OF_EVENTS)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE asked AS SELECT row_number() OVER () AS id, * FROM (
+            SELECT h1, h2, sum(n)::BIGINT AS n, {_FIRST}, {times}
+            FROM (SELECT {h[0]} AS h1, {h[1]} AS h2, *, false AS second, false AS assumed, {nothing}
+                  FROM (SELECT {groups}, count(*) AS n, {alike} FROM (SELECT *{by} FROM own) GROUP BY {groups}) JOIN asking USING (request)
+                  WHERE NOT apart) GROUP BY h1, h2
+            UNION ALL BY NAME
+            SELECT h1, h2, count(*) AS n, {_FIRST}, {times} FROM keyed_apart GROUP BY h1, h2)"""
     )
 
 
@@ -191,7 +228,7 @@ def _buckets(mentioned: Mapping[str, Sequence[Any] | None]) -> list[str]:
     """SQL of what tells times and ages apart: on which side of each constant of the policies they lie."""
     clocks = {
         "aws:currenttime": "epoch(event_time)", "aws:epochtime": "epoch(event_time)", "aws:tokenissuetime": "epoch(session_created)",
-        "aws:multifactorauthage": "CASE WHEN mfa THEN epoch(event_time) - epoch(session_created) END",
+        "aws:multifactorauthage": "epoch(event_time) - epoch(session_created)",
     }  # fmt: skip
     found = []
     for key, expression in clocks.items():
@@ -202,16 +239,19 @@ def _buckets(mentioned: Mapping[str, Sequence[Any] | None]) -> list[str]:
             found.append(expression)
         else:
             found += [f"sign({expression} - {constant})" for constant in constants]
-    return found or ["0"]
+    return found
 
 
-def distinct_requests(connection: duckdb.DuckDBPyConnection, estate: Estate, where: str) -> Iterator[tuple[list[str], Row]]:
-    """(all its events, the request) of each distinct request of the events that ``where`` selects; ``prepare`` has been called."""
+def distinct_requests(connection: duckdb.DuckDBPyConnection, estate: Estate) -> Iterator[tuple[list[str], Row]]:
+    """(all its events, the request) of each distinct request that was refused; ``prepare_switches`` has been called."""
     _keyed(connection, estate)
-    sql = _DISTINCT.replace("any_value(event_id) AS example", "list(event_id) AS example").replace("FROM keyed", f"FROM keyed WHERE {where}")
-    cursor = connection.execute(f"SELECT example, {', '.join(Row._fields)} FROM ({sql})")
-    for example, *values in cursor.fetchall():
-        yield example, Row(*values)
+    both = "SELECT * FROM keyed_alike WHERE refused UNION ALL BY NAME SELECT * FROM keyed_apart WHERE refused"
+    times = "min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created"
+    cursor = connection.execute(
+        f"SELECT events, {', '.join(Row._fields)} FROM (SELECT list(event_id) AS events, {_FIRST}, {times} FROM ({both}) GROUP BY h1, h2)"
+    )
+    for events, *values in cursor.fetchall():
+        yield events, Row(*values)
 
 
 # --- decisions -----------------------------------------------------------------------------------------------------------
@@ -305,8 +345,14 @@ def _reasons(decision: Decision) -> tuple[Any, ...]:
 
 
 def _join_back(connection: duckdb.DuckDBPyConnection, found: Replay, networks: Networks) -> None:
+    for address, n in connection.execute("SELECT address, sum(n) FROM asked GROUP BY 1").fetchall():
+        found.networks[networks.label(address)] += int(n)
+    if not connection.execute("SELECT count(*) FROM changed").fetchone()[0]:  # type: ignore[index]
+        return
+    prepare_sessions(connection)
     rows = connection.execute(
-        """SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
+        """WITH keyed AS (SELECT * FROM keyed_alike UNION ALL BY NAME SELECT * FROM keyed_apart)
+           SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
                   CASE WHEN k.source = 'sts.amazonaws.com' THEN k.resource ELSE k.issuer END AS role, c.action, c.asked_resource, k.address,
                   c.layer, c.policy, c.statement, c.sid, c.file, c.pointer, c.line, any_value(c.message), c.about_address,
                   k.event_time::DATE AS day, count(*) AS n, min_by(k.event_id, (k.event_time, k.event_id)) AS example
@@ -329,8 +375,6 @@ def _join_back(connection: duckdb.DuckDBPyConnection, found: Replay, networks: N
             )
         )  # fmt: skip
     found.changes.sort(key=lambda c: (c.would_be != "refused", -c.events, c.who, c.action, c.address or ""))
-    for address, n in connection.execute("SELECT address, sum(n) FROM asked GROUP BY 1").fetchall():
-        found.networks[networks.label(address)] += n
 
 
 # --- a proposal ----------------------------------------------------------------------------------------------------------

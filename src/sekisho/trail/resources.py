@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from sekisho.trail.records import Parameters, Record
+    from sekisho.trail.records import Identity, Parameters, Record
 
 
 class _Bucket(Struct, gc=False):
@@ -62,7 +62,7 @@ _IAM_ANY = (
 )  # fmt: skip
 
 
-def resource_of(record: Record, parameters: Parameters) -> tuple[str | None, str | None]:
+def resource_of(record: Record, parameters: Parameters, identity: Identity) -> tuple[str | None, str | None]:
     """(ARN, ``*`` or None; the owning account where the record tells it)."""
     if record.errorMessage is not None and record.errorCode is not None:
         # AWS names the resource that it decided on; requestParameters are null on a refused AssumeRole (G-08).
@@ -75,7 +75,7 @@ def resource_of(record: Record, parameters: Parameters) -> tuple[str | None, str
             return parameters.roleArn, _account(parameters.roleArn)
         return ("*", None) if record.eventName in _STS_ANY else (None, None)
     if source == "iam.amazonaws.com":
-        return _iam(record, parameters), record.recipientAccountId
+        return _iam(record, parameters, identity), record.recipientAccountId
     if source == "s3.amazonaws.com":
         return _s3(record)
     listed = record.resources
@@ -90,9 +90,9 @@ def resource_of(record: Record, parameters: Parameters) -> tuple[str | None, str
     return None, None
 
 
-def _iam(record: Record, p: Parameters) -> str | None:
+def _iam(record: Record, p: Parameters, identity: Identity) -> str | None:
     name = record.eventName
-    account = record.recipientAccountId or (record.userIdentity.accountId if record.userIdentity else None)
+    account = record.recipientAccountId or identity.accountId
     base = f"arn:aws:iam::{account}:"
     if name in _LISTED:
         return base + _LISTED[name]
@@ -110,8 +110,8 @@ def _iam(record: Record, p: Parameters) -> str | None:
     for kind, value in (("group", p.groupName), ("user", p.userName), ("role", p.roleName)):
         if value is not None:
             return f"{base}{kind}{p.path or '/'}{value}"
-    if name in _OWN_IF_UNNAMED and record.userIdentity is not None and record.userIdentity.type == "IAMUser":
-        return record.userIdentity.arn
+    if name in _OWN_IF_UNNAMED and identity.type == "IAMUser":
+        return identity.arn
     return "*" if name.startswith(_IAM_ANY) else None
 
 

@@ -1,8 +1,9 @@
 """Sessions joined over accounts: whose a role session is, where it was got from, and with which second factor (G-04, G-05, G-06, G-23).
 
-``prepare`` makes these tables in a connection to a store; audit and replay both ask them::
+``prepare_switches`` and ``prepare_sessions`` make these tables in a connection to a store; audit and replay both ask them::
 
     switches   the SwitchRole events: a console switch, in the role's account, with the person's address (G-06)
+    consoles   the key of each session that the console made → its SwitchRole: the address, and from whom
     sessions   one row a session that was made: its key, its ARN, who made it, from where, when, with MFA or not
     roots      session key → the first caller of its chain, who is a person or a service, and how many hops away
 """
@@ -23,15 +24,31 @@ REFUSED = (
 _MOST_HOPS = 16
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables ``switches``, ``sessions`` and ``roots`` of the view ``events``."""
+def prepare_switches(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables ``switches`` and ``consoles`` of the view ``events``."""
     connection.execute(
-        "CREATE TEMP TABLE switches AS SELECT event_time, principal AS session, account, address, switch_from, event_id, user_agent "
+        "CREATE OR REPLACE TEMP TABLE switches AS SELECT event_time, principal AS session, account, address, switch_from, event_id, user_agent "
         "FROM events WHERE source = 'signin.amazonaws.com' AND name = 'SwitchRole' AND coalesce(outcome, '') = 'Success'"
     )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE consoles AS
+        WITH made AS (
+            SELECT new_key, any_value(new_session) AS session, min(event_time) AS made_at FROM events
+            WHERE source = 'sts.amazonaws.com' AND address = 'AWS Internal' AND new_key IS NOT NULL AND error_code IS NULL GROUP BY new_key
+        )
+        SELECT m.new_key, min_by(s.address, abs(epoch(s.event_time) - epoch(m.made_at))) AS address,
+               min_by(s.switch_from, abs(epoch(s.event_time) - epoch(m.made_at))) AS switch_from,
+               min_by(s.event_id, abs(epoch(s.event_time) - epoch(m.made_at))) AS event_id
+        FROM made m JOIN switches s ON s.session = m.session AND abs(epoch(s.event_time) - epoch(m.made_at)) <= {PAIR_WITHIN_S}
+        GROUP BY m.new_key"""
+    )
+
+
+def prepare_sessions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables ``sessions`` and ``roots``; ``prepare_switches`` has been called."""
     # Both copies of an AssumeRole across accounts name the new key; the caller's own says who called (G-04).
     connection.execute(
-        f"""CREATE TEMP TABLE sessions AS
+        """CREATE OR REPLACE TEMP TABLE sessions AS
         WITH made AS (
             SELECT new_key, any_value(new_session) AS session, min(event_time) AS at, any_value(role_arn) AS role,
                    arg_min(principal, identity_type = 'AWSAccount') AS caller, arg_min(identity_type, identity_type = 'AWSAccount') AS caller_type,
@@ -42,20 +59,14 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
                    any_value(set_source_identity) AS source_identity, bool_or(coalesce(session_policy, false)) AS session_policy,
                    count(DISTINCT account) AS copies, any_value(name) AS made_by, bool_or(from_console) AS from_console
             FROM events WHERE source = 'sts.amazonaws.com' AND new_key IS NOT NULL AND error_code IS NULL GROUP BY new_key
-        ), paired AS (
-            SELECT m.new_key, min_by(s.address, abs(epoch(s.event_time) - epoch(m.at))) AS address,
-                   min_by(s.switch_from, abs(epoch(s.event_time) - epoch(m.at))) AS switch_from,
-                   min_by(s.event_id, abs(epoch(s.event_time) - epoch(m.at))) AS event_id
-            FROM made m JOIN switches s ON s.session = m.session AND abs(epoch(s.event_time) - epoch(m.at)) <= {PAIR_WITHIN_S}
-            WHERE m.address = 'AWS Internal' GROUP BY m.new_key
         )
         SELECT m.* EXCLUDE (address, caller), coalesce(m.caller, p.switch_from, m.invoked_by) AS caller, m.address AS recorded_address,
                CASE WHEN m.address = 'AWS Internal' THEN p.address ELSE m.address END AS address,
                m.address = 'AWS Internal' AS by_console, p.event_id AS switch_event
-        FROM made m LEFT JOIN paired p USING (new_key)"""
+        FROM made m LEFT JOIN consoles p USING (new_key)"""
     )
     connection.execute(
-        f"""CREATE TEMP TABLE roots AS
+        f"""CREATE OR REPLACE TEMP TABLE roots AS
         WITH RECURSIVE up AS (
             SELECT new_key, caller_key, caller, caller_type, mfa, address, 1 AS hops, [session] AS path FROM sessions
             UNION ALL

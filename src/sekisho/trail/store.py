@@ -6,10 +6,12 @@
     DIR/lock               held by whoever writes
     DIR/log/00000001.json  one a commit: the files that were read, what of them was set aside, the parts that they are in
     DIR/events/*.parquet   parts of some 100,000 events, of one account and few days where the sources are in CloudTrail's layout
+    DIR/requests/*.parquet what many events of a part have in common, under the same name: who asked for what, from where
     DIR/staging/           what isn't committed; emptied by the next writer
 
 A commit is one rename of its log file, after everything that it names is on disk. Whoever is killed before that rename has changed nothing,
-and afterwards everything; there is no other state. A part that no commit names is no part of the store.
+and afterwards everything; there is no other state. A part that no commit names is no part of the store. An event names its request by a number, which
+holds the number of its part; the view ``events`` puts both together.
 The reader picks parts by what the log says of their times and accounts, before DuckDB opens any of them. Folders by account and day
 would hold one small file each and measured worse: 200 accounts and 90 days are 18,000 of them.
 """
@@ -24,19 +26,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sekisho.errors import InputError, OutsideError
-from sekisho.trail.records import SCHEMA
+from sekisho.trail.records import EVENTS, REQUESTS
 
 if TYPE_CHECKING:
     import duckdb
 
 VERSION = "sekisho/trail-store/v1"
+_OURS = frozenset(("lock", "log", "events", "requests", "staging"))
 
 
 class Aside(msgspec.Struct):
@@ -61,11 +64,15 @@ class FileEntry(msgspec.Struct):
 class Part(msgspec.Struct):
     """A Parquet file of the store: its rows, its first and last event, its accounts."""
 
-    name: str
+    number: int
     rows: int
     first: datetime | None = None
     last: datetime | None = None
     accounts: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return f"{self.number:08d}.parquet"
 
 
 class Commit(msgspec.Struct):
@@ -106,12 +113,16 @@ class Store:
                 raise InputError(f"{folder} is a store of another version", expected=VERSION, remedy="ingest the trail again into a new folder")
         elif not create:
             raise InputError(f"{folder} holds no trail", remedy=f"sekisho trail ingest SOURCE --store {folder}")
-        elif folder.exists() and (not folder.is_dir() or any(p.name not in ("lock", "log", "events", "staging") for p in folder.iterdir())):
+        elif folder.exists() and (not folder.is_dir() or any(p.name not in _OURS for p in folder.iterdir())):
             raise InputError(f"{folder} is there, and is no store", remedy="name a folder that is empty or doesn't exist")
 
     @property
     def events_folder(self) -> Path:
         return self.folder / "events"
+
+    @property
+    def requests_folder(self) -> Path:
+        return self.folder / "requests"
 
     def contents(self) -> Contents:
         """What is in the store now."""
@@ -131,22 +142,28 @@ class Store:
     def connect(
         self, since: datetime | None = None, until: datetime | None = None, accounts: Sequence[str] = (), *, memory: str = "2GB"
     ) -> duckdb.DuckDBPyConnection:
-        """DuckDB with the view ``events``, of the parts that can hold what is asked for."""
+        """DuckDB with the view ``events``, of the parts that can hold what is asked for; ``own`` and ``requests`` are what it joins."""
         parts = [p for p in self.contents().parts if p.rows and _may_hold(p, since, until, accounts)]
         connection = quiet_duckdb(memory)
         if parts:
-            relation = f"SELECT * FROM read_parquet({_list(self.events_folder / p.name for p in parts)})"
+            own = f"read_parquet({_list(self.events_folder / p.name for p in parts)})"
+            requests = f"read_parquet({_list(self.requests_folder / p.name for p in parts)})"
         else:
-            connection.register("no_events", SCHEMA.empty_table())
-            relation = "SELECT * FROM no_events"
+            connection.register("no_events", EVENTS.empty_table())
+            connection.register("no_requests", REQUESTS.empty_table())
+            own, requests = "no_events", "no_requests"
         wanted = []
         if since is not None:
             wanted.append(f"event_time >= TIMESTAMP '{since:%Y-%m-%d %H:%M:%S}'")
         if until is not None:
             wanted.append(f"event_time < TIMESTAMP '{until:%Y-%m-%d %H:%M:%S}'")
-        if accounts:
-            wanted.append("account IN (" + ", ".join(quoted(a) for a in accounts) + ")")
-        connection.execute(f"CREATE VIEW events AS {relation}" + (" WHERE " + " AND ".join(wanted) if wanted else ""))
+        chosen = " WHERE account IN (" + ", ".join(quoted(a) for a in accounts) + ")" if accounts else ""
+        connection.execute(f"CREATE TEMP TABLE requests AS SELECT * FROM {requests}{chosen}")
+        if chosen:
+            wanted.append("request IN (SELECT request FROM requests)")
+        connection.execute(f"CREATE VIEW own AS SELECT * FROM {own}" + (" WHERE " + " AND ".join(wanted) if wanted else ""))
+        connection.execute("CREATE VIEW numbered AS SELECT o.*, r.* EXCLUDE (request) FROM own o JOIN requests r USING (request)")
+        connection.execute("CREATE VIEW events AS SELECT * EXCLUDE (request) FROM numbered")
         return connection
 
     # Writing --------------------------------------------------------------------------------------------------------
@@ -155,7 +172,7 @@ class Store:
     def writing(self, *, wait: bool = True, tell: Callable[[str], None] = lambda _: None) -> Iterator[Writer]:
         """The one who writes, with the lock held; what an earlier one left unfinished is taken away first."""
         made = []
-        for folder in (self.folder, self.folder / "log", self.events_folder, self.folder / "staging"):
+        for folder in (self.folder, self.folder / "log", self.events_folder, self.requests_folder, self.folder / "staging"):
             try:
                 folder.mkdir(mode=0o700, parents=True)
                 made.append(folder)
@@ -197,22 +214,24 @@ class Writer:
         for left in self.staging.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         known = {p.name for p in self.contents.parts}
-        for path in store.events_folder.iterdir():
+        for path in (*store.events_folder.iterdir(), *store.requests_folder.iterdir()):
             if path.name not in known:
                 path.unlink()
+        self.next_part = 1 + max((p.number for p in self.contents.parts), default=0)
 
-    def commit(self, files: list[FileEntry], staged: Sequence[Path]) -> Commit:
+    def commit(self, files: list[FileEntry], staged: Sequence[Staged]) -> Commit:
         """Put the events of ``staged`` into the store, each event once (G-01), with the files that they come from."""
         number = self.contents.commits + 1
         parts: list[Part] = []
         duplicates = 0
-        fresh = [p for p in staged if p.exists()]
+        fresh = [s.events for s in staged]
         if fresh:
             with contextlib.closing(quiet_duckdb("1GB", self.staging / "spill")) as connection:
-                for path in self._repeated(connection, fresh):
+                for path in self._repeated(connection, staged):
                     duplicates += self._without(connection, path)
-                parts = [p for p in (self._part(connection, path, f"{number:08d}-{i:04d}.parquet") for i, path in enumerate(fresh)) if p is not None]
+                parts = [p for p in (self._part(connection, s) for s in staged) if p is not None]
         _sync(self.store.events_folder)
+        _sync(self.store.requests_folder)
         commit = Commit(files, parts, duplicates)
         write_whole(self.store.folder / "log" / f"{number:08d}.json", msgspec.json.encode(commit))
         self.contents.commits = number
@@ -222,13 +241,15 @@ class Writer:
             self.contents.files[file.key] = file
         return commit
 
-    def _repeated(self, connection: duckdb.DuckDBPyConnection, fresh: Sequence[Path]) -> list[Path]:
+    def _repeated(self, connection: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> list[Path]:
         """Staged parts with events that are in the store, in another part, or twice in themselves; the tables that tell which copy stays."""
+        fresh = [s.events for s in staged]
         listed = _list(fresh)
-        span = connection.execute(f"SELECT min(event_time), max(event_time), list(DISTINCT account) FROM read_parquet({listed})").fetchone()
+        span = connection.execute(f"SELECT min(event_time), max(event_time) FROM read_parquet({listed})").fetchone()
         if span is None or span[0] is None:
             return []
-        first, last, accounts = span
+        first, last = span
+        accounts = [a for s in staged for a in _accounts(connection, s.requests)]
         # The same event has the same time and account, so only parts that overlap in both can hold it.
         overlapping = (p for p in self.contents.parts if p.rows and _may_hold(p, first, None, accounts) and (p.first or first) <= last)
         old = [self.store.events_folder / p.name for p in overlapping]
@@ -254,7 +275,7 @@ class Writer:
     def _without(self, connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         """Write ``path`` anew without the copies that don't stay; how many there were."""
         before: int = pq.read_metadata(path).num_rows
-        names = ", ".join(SCHEMA.names)
+        names = ", ".join(EVENTS.names)
         reader: pa.RecordBatchReader = connection.sql(
             f"SELECT {names} FROM read_parquet({quoted(str(path))}, file_row_number = true) r WHERE NOT EXISTS "
             f"(SELECT 1 FROM repeated d WHERE d.event_id = r.event_id) OR EXISTS "
@@ -262,24 +283,45 @@ class Writer:
             "ORDER BY file_row_number"
         ).to_arrow_reader(100_000)
         slim = path.with_suffix(".slim")
-        with PartWriter(slim) as out:
+        with PartWriter(slim, EVENTS) as out:
             for batch in reader:
-                out.add(pa.Table.from_batches([batch]).cast(SCHEMA))
+                out.add(pa.Table.from_batches([batch]).cast(EVENTS))
         os.replace(slim, path)
         after: int = pq.read_metadata(path).num_rows
         return before - after
 
-    def _part(self, connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Part | None:
+    def _part(self, connection: duckdb.DuckDBPyConnection, staged: Staged) -> Part | None:
         row = connection.execute(
-            f"SELECT count(*), min(event_time), max(event_time), list(DISTINCT account) FROM read_parquet({quoted(str(path))})"
+            f"SELECT count(*), min(event_time), max(event_time) FROM read_parquet({quoted(str(staged.events))})"
         ).fetchone()
         assert row is not None
         if not row[0]:
-            path.unlink()
+            staged.events.unlink()
+            staged.requests.unlink()
             return None
-        os.replace(path, self.store.events_folder / name)
-        accounts = sorted(a for a in row[3] or () if a is not None)
-        return Part(name, row[0], row[1], row[2], accounts if len(accounts) <= 64 else [])
+        accounts = _accounts(connection, staged.requests)
+        part = Part(staged.number, row[0], row[1], row[2], accounts if len(accounts) <= 64 else [])
+        os.replace(staged.requests, self.store.requests_folder / part.name)
+        os.replace(staged.events, self.store.events_folder / part.name)
+        return part
+
+
+def _accounts(connection: duckdb.DuckDBPyConnection, requests: Path) -> list[str]:
+    rows = connection.execute(f"SELECT DISTINCT account FROM read_parquet({quoted(str(requests))}) WHERE account IS NOT NULL ORDER BY 1")
+    return [row[0] for row in rows.fetchall()]
+
+
+class Staged(NamedTuple):
+    """A part that is on disk and in no commit yet: its number, its events, and their requests."""
+
+    number: int
+    events: Path
+    requests: Path
+
+    @property
+    def first_request(self) -> int:
+        """The number of its first request; those of other parts are far away."""
+        return self.number << 32
 
 
 class PartWriter:
@@ -287,8 +329,9 @@ class PartWriter:
 
     ROWS = 100_000
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path = path
+        self.schema = schema
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
         self._rows = 0
@@ -304,8 +347,8 @@ class PartWriter:
 
     def _flush(self) -> None:
         if self._writer is None:
-            plain = [n for n in SCHEMA.names if n not in ("event_id", "ordinal")]
-            self._writer = pq.ParquetWriter(self.path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=plain)
+            often = [n for n in self.schema.names if n not in ("event_id", "ordinal")]
+            self._writer = pq.ParquetWriter(self.path, self.schema, compression="zstd", compression_level=1, use_dictionary=often)
         if self._waiting:
             self._writer.write_table(pa.concat_tables(self._waiting))
         self._waiting, self._rows = [], 0
