@@ -3,40 +3,44 @@
 Three questions, each answered over all requests: who gets into which role (``reach``, over any number of hops), from where the sessions of a
 role work, and what else principals may do. What can't have changed isn't asked again: a pair of principal and role is looked at only where a
 document or a fact about one of them, or about a role on the way, is another one; other actions only where a statement is. For those, actions
-and resources are cut into the classes that the statements tell apart, as contexts are cut into atoms.
+and resources are cut into the kinds that the statements tell apart (``kinds.py``), as contexts are cut into atoms.
+
+A principal is who it is by account and name: one that moves to another path has another ARN, and is compared with itself all the same.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from typing import Literal
 
 from sekisho.decision import Authorizer, Request
+from sekisho.decision.layers import layers_of
 from sekisho.decision.request import derived_context
 from sekisho.estate import Account, AttachedPolicy, Estate, Group, Role, User
-from sekisho.policy import DEFAULT, Policy, Settings
+from sekisho.policy import DEFAULT, Policy, PolicyKind, Settings
 from sekisho.policy.matching import ReadyStatement, ready_policy
-from sekisho.policy.pattern import Pattern, TooManyClasses, classes, resource_pattern
+from sekisho.policy.pattern import TooManyClasses
 from sekisho.policy.principals import caller
+from sekisho.proof.kinds import Kind, kinds
 from sekisho.proof.prove import Proof, prove_question
 from sekisho.proof.reach import USUAL, Reach, Row, reach
 from sekisho.proof.region import Region
 from sekisho.proof.words import Words
 
-What = Literal["switch", "session", "action", "sign-in"]
+What = Literal["switch", "session", "action", "sign-in", "resource"]
 MOST_PAIRS = 3000
-"""Classes of actions times classes of resources that are asked of one principal; more are said to be unknown."""
-MOST_STATES = 4_096
-"""Strings that patterns may tell apart together; beyond it they are said to be unknown."""
+"""Kinds of requests that are asked of one principal; more are said to be unknown."""
+NAMED = 5
+"""Actions that a sentence names before it counts the rest."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What one principal gains and loses. ``what``: switch (``subject`` is the role), session (the role's own), action (``subject`` says which).
+    """What one principal gains and loses. ``what``: switch (``subject`` is the role), session (the role's own), action (``subject`` says which,
+    in words), sign-in, resource (``principal`` is a resource whose policy is another one).
 
     ``before`` and ``after`` are the whole regions; ``unknown`` says why a part can't be told, and then nothing is claimed of that part.
     """
@@ -49,6 +53,8 @@ class Change:
     gained: Region | None
     lost: Region | None
     unknown: tuple[str, ...] = ()
+    example: tuple[str, str] | None = None
+    """Of actions: one action and resource among them."""
 
 
 @dataclass(frozen=True)
@@ -68,31 +74,35 @@ class Difference:
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """One sentence for each gain and loss, in words: "tanaka: production/operator from 203.0.113.0/25 with MFA, was: from nowhere"."""
+        """One sentence for each gain and loss, in words: "tanaka: gains production/operator from 203.0.113.0/25 with MFA"."""
         said: dict[tuple[str, str], list[str]] = {}
         for change in self.changes:
-            for text in self._sentences(change):
-                said.setdefault((change.what, text), []).append(self.words.principal(change.principal))
+            if change.what == "session" and any(
+                c.what == "action" and c.principal == change.principal and c.before == change.before and c.after == change.after for c in self.changes
+            ):
+                continue  # the actions say the same, and which
+            said.setdefault((change.what, self._sentence(change)), []).append(self.words.principal(change.principal))
         return tuple(f"{', '.join(dict.fromkeys(who))}: {text}" for (_, text), who in said.items())
 
-    def _sentences(self, change: Change) -> Iterator[str]:
-        words = self.words
-        if change.unknown:
-            yield f"{self._subject(change)}: can't be told: {'; '.join(change.unknown)}"
-            return
-        assert change.before is not None and change.after is not None
-        was, now = words.region(change.before), words.region(change.after)
+    def _sentence(self, change: Change) -> str:
         subject = self._subject(change)
+        if change.unknown:
+            return f"{subject}: can't be told: {'; '.join(change.unknown)}"
+        assert change.before is not None and change.after is not None and change.gained is not None and change.lost is not None
+        was, now = (self.words.region(r, short=True) for r in (change.before, change.after))
+        gained, lost = (self.words.region(r, short=True) for r in (change.gained, change.lost))
         if not change.before:
-            yield f"gains {subject} {now}, was: nowhere"
-        elif not change.after:
-            yield f"loses {subject}, was: {was}"
-        elif change.gained and change.lost:
-            yield f"{subject} {now}, was: {was}"
-        elif change.gained:
-            yield f"gains {subject} {words.region(change.gained)}, was: {was}"
-        else:
-            yield f"loses {subject} {words.region(change.lost)}, keeps it {now}" if change.lost is not None else subject
+            return f"gains {subject} {now}"
+        if not change.after:
+            return f"loses {subject} (was: {was})"
+        if change.gained and change.lost:
+            return f"{subject} {now}, was: {was}"
+        if change.gained:
+            # "from anywhere" says it better than "from anywhere but the office" does.
+            return f"gains {subject} {now if len(now) <= len(gained) else gained}, was: {was}"
+        if len(now) <= len(lost):
+            return f"{subject} now only {now}, was: {was}"
+        return f"loses {subject} {lost}, keeps it {now}"
 
     def _subject(self, change: Change) -> str:
         if change.what == "switch":
@@ -114,7 +124,7 @@ def difference(
     """
     names = {a.id: a.name for estate in (old, new) for a in estate.accounts if a.name}
     made = _Comparison(old, new, settings)
-    other = made.actions() if actions else ()
+    other = (*made.actions(), *made.resources()) if actions else ()
     return Difference((*made.switches(), *made.sessions(), *made.sign_ins(), *other), Words(networks or {}, names))
 
 
@@ -124,6 +134,11 @@ class _Comparison:
         before, after = dict(_signatures(old)), dict(_signatures(new))
         self.changed = {arn for arn in before.keys() | after.keys() if before.get(arn) != after.get(arn)}
         self.removed, self.added = before.keys() - after.keys(), after.keys() - before.keys()
+        gone, come = ({_who(arn): arn for arn in arns} for arns in (self.removed, self.added))
+        self.moved = {gone[who]: come[who] for who in gone.keys() & come.keys()}
+        """Old ARN → new one, of principals whose path is another."""
+        self.removed -= self.moved.keys()
+        self.added -= set(self.moved.values())
 
     # Switching ------------------------------------------------------------------------------------------------------
 
@@ -141,7 +156,8 @@ class _Comparison:
         for side, reached in enumerate(self._reaches):
             for row in reached.rows:
                 if self._touched(row) or len(row.hops) > 1:
-                    found.setdefault((row.principal, row.role), ([], []))[side].append(row)
+                    key = self.moved.get(row.principal, row.principal), self.moved.get(row.role, row.role)
+                    found.setdefault(key, ([], []))[side].append(row)
         for (principal, role), (before, after) in found.items():
             reasons = tuple(dict.fromkeys(r for row in (*before, *after) for r in row.reasons))
             unknown = [row.unknown for row in (*before, *after) if row.unknown]
@@ -161,7 +177,7 @@ class _Comparison:
         for side, reached in enumerate(self._reaches):
             for row in reached.rows:
                 if row.role in changed_roles and row.obtain:
-                    used.setdefault(row.role, ([], []))[side].append(row.use)
+                    used.setdefault(self.moved.get(row.role, row.role), ([], []))[side].append(row.use)
         for role, (before, after) in used.items():
             if before and after:
                 was, now = _all(before), _all(after)
@@ -186,58 +202,96 @@ class _Comparison:
     # Other actions --------------------------------------------------------------------------------------------------
 
     def actions(self) -> Iterator[Change]:
-        for arn in sorted(self.changed):
+        before_of = {new: old for old, new in self.moved.items()}
+        for arn in sorted(self.changed - self.moved.keys()):
             if ":user/" in arn or ":role/" in arn:
-                yield from self._actions_of(arn)
+                yield from self._actions_of(before_of.get(arn, arn), arn)
 
-    def _actions_of(self, arn: str) -> Iterator[Change]:
-        before, after = _documents(self.old, arn), _documents(self.new, arn)
-        gone, come = before - after, after - before
-        if not gone and not come:
+    def _actions_of(self, old: str, new: str) -> Iterator[Change]:
+        before, after = _documents(self.old, old), _documents(self.new, new)
+        differ = before ^ after
+        if not differ:
             return
-        statements = [s for layer, text in gone | come for s in self._statements(text)]
-        everything = [s for layer, text in before | after for s in self._statements(text)]
-        try:
-            pairs = list(islice(_pairs(arn, statements, everything), MOST_PAIRS + 1))
-        except TooManyClasses:
-            yield Change("action", arn, "other actions", None, None, None, None, ("its policies tell more actions apart than can be compared",))
-            return
-        if len(pairs) > MOST_PAIRS:
-            yield Change("action", arn, "other actions", None, None, None, None,
-                         (f"its policies differ in more than {MOST_PAIRS:,} kinds of requests",))  # fmt: skip
-            return
-        merged: list[tuple[Region, Region, list[str]]] = []
+        statements: list[ReadyStatement] = []
+        differing = 0
+        for entry in sorted(before | after):
+            for statement in self._statements(entry[1]):
+                differing |= (entry in differ) << len(statements)
+                statements.append(statement)
+        who = caller(new)
+        facts = derived_context(who) if who is not None else {}
+        merged: list[tuple[Region, Region, list[Kind]]] = []
         unknown: list[str] = []
-        for action, resource, label in pairs:
-            one, other = self._proved(self.old, arn, action, resource), self._proved(self.new, arn, action, resource)
-            if (one and one.unknown) or (other and other.unknown):
-                unknown += [*(one.reasons if one else ()), *(other.reasons if other else ())]
-                continue
-            was, now = _possible(one), _possible(other)
-            if was is None or now is None:
-                was, now = was if was is not None else _nothing(now), now if now is not None else _nothing(was)
-            if was != now:
-                for a, b, labels in merged:
-                    if a == was and b == now:
-                        labels.append(label)
-                        break
-                else:
-                    merged.append((was, now, [label]))
-        for was, now, labels in merged:
-            subject = ", ".join(dict.fromkeys(labels))
-            yield Change("action", arn, subject, was, now, now - was, was - now)
+        try:
+            for n, kind in enumerate(kinds(statements, facts, only=differing)):
+                if n >= MOST_PAIRS:
+                    unknown.append(f"its policies differ in more than {MOST_PAIRS:,} kinds of requests")
+                    break
+                if kind.action.lower() == "sts:assumerole":
+                    elsewhere = self._elsewhere(kind)
+                    if elsewhere is None:
+                        continue  # a role of the estate: ``switches`` says it
+                    kind = elsewhere
+                one, other = self._proved(self.old, old, kind), self._proved(self.new, new, kind)
+                if (one and one.unknown) or (other and other.unknown):
+                    unknown += [*(one.reasons if one else ()), *(other.reasons if other else ())]
+                    continue
+                was, now = _possible(one), _possible(other)
+                if was is None or now is None:
+                    was, now = was if was is not None else _nothing(now), now if now is not None else _nothing(was)
+                if was != now:
+                    same = next((listed for a, b, listed in merged if a == was and b == now), None)
+                    if same is None:
+                        merged.append((was, now, [kind]))
+                    else:
+                        same.append(kind)
+        except TooManyClasses:
+            unknown.append("its policies tell more actions and resources apart than can be listed")
+        for was, now, listed in merged:
+            example = (listed[0].action, listed[0].resource)
+            yield Change("action", new, _things(listed, statements, new), was, now, now - was, was - now, example=example)
         if unknown:
-            yield Change("action", arn, "other actions", None, None, None, None, tuple(dict.fromkeys(unknown)))
+            yield Change("action", new, "other actions", None, None, None, None, tuple(dict.fromkeys(unknown)))
+
+    def resources(self) -> Iterator[Change]:
+        """Resource policies other than trust policies: whom they let in isn't followed, and so is said where one is another one."""
+        texts = [{arn: _text(p) for a in estate.accounts for arn, p in a.resource_policies} for estate in (self.old, self.new)]
+        for arn in sorted(texts[0].keys() | texts[1].keys()):
+            if texts[0].get(arn) != texts[1].get(arn):
+                why = "it is another one, and whom it lets in isn't followed"
+                yield Change("resource", arn, "its resource policy", None, None, None, None, (why,))
 
     def _statements(self, text: str) -> Iterable[ReadyStatement]:
         return ready_policy(Policy.parse(text), self.settings).statements
 
-    def _proved(self, estate: Estate, arn: str, action: str, resource: str) -> Proof | None:
+    def _elsewhere(self, kind: Kind) -> Kind | None:
+        """A kind of AssumeRole calls as one about a role of an account that the estate doesn't hold; None where there is none."""
+        parts = (kind.resource if kind.resource != "*" else "arn:aws:iam:::role/z").split(":", 5)
+        if len(parts) < 6 or not parts[5].startswith("role/"):
+            return None
+        if len(parts[4]) != 12 or not parts[4].isdecimal():
+            parts[4] = next(a for a in (f"{n:012}" for n in range(999999999999, 0, -1)) if not self.old.account(a) and not self.new.account(a))
+        elif self.old.account(parts[4]) or self.new.account(parts[4]):
+            return None
+        return kind._replace(resource=":".join(parts))
+
+    def _proved(self, estate: Estate, arn: str, kind: Kind) -> Proof | None:
         if estate.user(arn) is None and estate.role(arn) is None:
             return None
         account = arn.split(":")[4]
-        question = Authorizer(estate, self.settings).question(Request(arn, action, resource, resource_account=account))
+        if kind.action.lower() == "sts:assumerole":
+            # What the role's own account lets in isn't ours to know: the principal's side is compared.
+            request = Request(arn, kind.action, kind.resource)
+            layers = replace(layers_of(estate, request, kind.resource.split(":")[4]), resource=(_ANY_TRUST,))
+            layers = replace(layers, unknown=tuple(u for u in layers.unknown if u[0] not in ("resource", "resource_control")))
+            return prove_question(Authorizer(layers, self.settings).question(request), USUAL)
+        question = Authorizer(estate, self.settings).question(Request(arn, kind.action, kind.resource, resource_account=account))
         return prove_question(question, USUAL)
+
+
+_ANY_TRUST = Policy.parse(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}, kind=PolicyKind.TRUST
+)
 
 
 def _possible(proof: Proof | None) -> Region | None:
@@ -317,41 +371,59 @@ def _holders(account: Account, holder: User | Role) -> list[User | Role | Group]
     return [holder, *groups]
 
 
-# --- classes of actions and resources ----------------------------------------------------------------------------------------
+def _who(arn: str) -> tuple[str, str, str]:
+    """Account, kind and name: what a principal keeps when its path changes."""
+    parts = arn.split(":", 5)
+    return parts[4], parts[5].partition("/")[0], arn.rpartition("/")[2]
 
 
-def _pairs(arn: str, differing: Sequence[ReadyStatement], everything: Sequence[ReadyStatement]) -> Iterator[tuple[str, str, str]]:
-    """(action, resource, how to call them) for each class of requests that a differing statement is about."""
-    form = Pattern.glob("?*:?*")
-    patterns = list(dict.fromkeys([form, Pattern.glob("sts:assumerole"), *(p for s in everything for p in s.actions)]))
-    who = caller(arn)
-    facts = derived_context(who) if who is not None else {}
-    spelled = {t.lower(): t for s in everything for t in (s.statement.actions or s.statement.not_actions or ())}
-    actions = [c.witness for c in classes(patterns, limit=MOST_STATES) if c.matched & 1 and not c.matched & 2]
-    resources = [c.witness for c in classes(_resource_patterns(everything, facts), limit=MOST_STATES) if c.matched & 1]
-    resources.append("*")
-    for action in actions:
-        about = [s for s in differing if s.about_action(action)]
-        if not about:
-            continue
-        for resource in resources:
-            if any(s.about_resource(resource, facts) for s in about):
-                named = spelled.get(action) or next((spelled[t] for t in spelled if "*" in t and Pattern.glob(t).matches(action)), "other actions")
-                yield spelled.get(action, action), resource, named if resource == "*" else f"{named} on {_resource_name(resource, about)}"
+# --- kinds of requests in words ----------------------------------------------------------------------------------------------
 
 
-def _resource_patterns(statements: Sequence[ReadyStatement], facts: Mapping[str, object]) -> list[Pattern]:
-    found = [Pattern.glob("arn:?*:?*:*:*:?*")]
-    for statement in statements:
-        for entry in statement.resources or ():
-            pieces = entry.template.expand(facts) if entry.template is not None else None  # type: ignore[arg-type]
-            found.append(resource_pattern(pieces, pad=entry.pad) if pieces is not None else entry.pattern)
-    return list(dict.fromkeys(found))
+def _things(listed: Sequence[Kind], statements: Sequence[ReadyStatement], arn: str) -> str:
+    """Kinds of requests by resource, of the actions the first few and how many more: "iam:ChangePassword on their own user"."""
+    by_resource: dict[str, dict[str, None]] = {}
+    for kind in listed:
+        resource = _resource_name(kind, statements, arn)
+        by_resource.setdefault(resource, {}).update(dict.fromkeys(kind.written))
+    anything = {a for name in ("", "any resource") for a in by_resource.get(name, ())}
+    everything = by_resource.pop("any resource", {})
+    if everything or "" in by_resource:
+        by_resource = {"": dict.fromkeys([*by_resource.get("", ()), *everything]), **{k: v for k, v in by_resource.items() if k}}
+    left = {name: [a for a in actions if not name or a not in anything] for name, actions in by_resource.items()}
+    if "*" in anything:
+        left = {"": left[""]}
+    parts = [_actions(actions) + (f" on {name}" if name else "") for name, actions in left.items() if actions]
+    if len(parts) < 3:
+        return " and ".join(parts)
+    every = list(dict.fromkeys(a for actions in left.values() for a in actions))
+    own = all(name in ("", "their own user") or "${aws:username}" in name or ":mfa/" in name for name in left)
+    return _actions(every) + (" for themselves" if own else f" on {len(parts)} kinds of resources")
 
 
-def _resource_name(witness: str, statements: Sequence[ReadyStatement]) -> str:
-    for statement in statements:
-        for entry in statement.resources or ():
-            if entry.text != "*" and entry.pattern.matches(witness):
-                return entry.text
+def _actions(written: Sequence[str]) -> str:
+    if "*" in written:
+        named = sorted(a for a in written if a != "*")
+        if all(a.endswith(":*") for a in named):
+            return "all actions" if len(named) <= 1 else "nearly all actions"
+        listed = _actions(named) if len(named) <= NAMED else f"{len(named):,} kinds that they do ({', '.join(named[:3])}, …)"
+        return f"all actions that no policy names, and {listed}"
+    if len(written) <= NAMED:
+        return ", ".join(written)
+    services = sorted({a.partition(":")[0] for a in written})
+    of = f"{services[0]} actions" if len(services) == 1 else f"actions of {len(services)} services"
+    return f"{len(written):,} {of} ({', '.join(written[:3])}, …)"
+
+
+def _resource_name(kind: Kind, statements: Sequence[ReadyStatement], arn: str) -> str:
+    """What a kind's resource is called: as the policies write it; "" for calls that are about no resource."""
+    if kind.action.lower() == "sts:assumerole":
+        return "a role of another account" if kind.resource.endswith(":role/z") else kind.resource
+    if kind.resource == "*":
+        return ""
+    for i, statement in enumerate(statements):
+        for entry in statement.resources or () if kind.about >> i & 1 else ():
+            if entry.text != "*" and entry.pattern.matches(kind.resource):
+                own = ":user/" in entry.text and entry.text.endswith("/${aws:username}")
+                return "their own user" if own and ":user/" in arn else entry.text
     return "any resource"

@@ -77,6 +77,9 @@ class Words:
         if said is None:
             return head + "anywhere"
         parts = self._named(said["cidrs"], short) if said["cidrs"] else []
+        but = self._all_but(said["cidrs"], short) if len(parts) > 3 else []
+        if but:
+            return head + ("anywhere but " if said["absent"] else "any public address but ") + ", ".join(but)
         text = head + ", ".join(parts) if parts else ""
         if said["absent"]:
             text += (" and " if text else "") + "through any VPC endpoint"
@@ -96,6 +99,11 @@ class Words:
         if len(rest) > 12:
             rest = [*rest[:6], f"… {len(rest) - 6} networks more"]
         return [*named, *rest]
+
+    def _all_but(self, listed: Sequence[str], short: bool) -> list[str]:
+        """What a list of networks leaves out, where that is the shorter way to say it."""
+        rest = cidrs(_without([network(c, DEFAULT) for c in ("0.0.0.0/0", "::/0")], _spans(network(c, DEFAULT) for c in listed)))
+        return self._named(rest, short) if rest and len(rest) < len(listed) else []
 
     @staticmethod
     def _condition(key: str, said: Mapping[str, Any]) -> str:
