@@ -25,7 +25,7 @@ from sekisho.decision.layers import Layers, layers_of
 from sekisho.decision.request import CredentialKind, Request
 from sekisho.estate.model import Account, Estate, Group, Role, User
 from sekisho.policy import DEFAULT, Settings
-from sekisho.policy.condition import Value
+from sekisho.policy.condition import ReadyCondition, Value
 from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.pattern import Pattern
 from sekisho.policy.principals import Grant
@@ -261,8 +261,10 @@ class _Half:
         self.denies = [m for m in question.denies if m.layer in denies]
         self.unknown = {layer: why for layer, why in question.unknown.items() if layer in denies}
         keys: dict[str, None] = {}
+        self.conditions: list[ReadyCondition] = []
         for m in (*(m for c in self.clauses for m in c.matched), *self.denies):
             for condition in m.ready.conditions:
+                self.conditions.append(condition)
                 keys.update(dict.fromkeys((condition.key, *condition.also)))
             if m.ready.resource_verdict(question.resource) is None:
                 keys.update(dict.fromkeys(v.key for e in m.ready.resources or () if e.template for v in e.template.variables))
@@ -446,15 +448,27 @@ class Reach:
             if not filled.never:
                 yield _Part(mask, half, filled)
             return
-        by_facts: dict[tuple[Value | None, ...], int] = {}
+        varying = self._varying[first.kind, first.action]
+        tests = [
+            (c.test, tuple(k for k in (c.key, *c.also) if k in varying), not varying.issuperset((c.key, *c.also)))
+            for c in half.conditions if not varying.isdisjoint((c.key, *c.also))
+        ]  # fmt: skip
+        alike: dict[tuple[object, ...], int] = {}
         for caller in _bits(mask):
-            fixed = self._callers[caller].fixed
-            facts = tuple([fixed.get(k, _FREE) for k in half.keys])
-            by_facts[facts] = by_facts.get(facts, 0) | 1 << caller
-        for callers in by_facts.values():
+            present, fixed = self._present[caller], self._callers[caller].fixed
+            # A condition on what is fixed alone holds or doesn't; one with a free key besides is told apart by what is fixed in it.
+            told = tuple([
+                tuple([fixed.get(k, _FREE) for k in keys]) if partly or not fixed.keys() >= set(keys) else test(present) for test, keys, partly in tests
+            ])  # fmt: skip
+            alike[told] = alike.get(told, 0) | 1 << caller
+        for callers in alike.values():
             filled = half.filled(self._callers[callers.bit_length() - 1].fixed)
             if not filled.never:
                 yield _Part(callers, half, filled)
+
+    @cached_property
+    def _present(self) -> list[dict[str, Value]]:
+        return [{k: v for k, v in c.fixed.items() if v is not None} for c in self._callers]
 
     @cached_property
     def _varying(self) -> dict[tuple[str, str], set[str]]:
@@ -534,7 +548,7 @@ class Reach:
         if caller.kind == "provider":
             return
         layers = caller.layers
-        groups = [self._all_roles]
+        groups = [self._all_roles] if self._all_roles else []
         by_account = False
         allowed = 0
         for policies in (layers.identity, layers.boundary or (), *(layers.service_control or ())):
