@@ -19,9 +19,10 @@ from sekisho.policy import Policy, PolicyKind, Settings
 from sekisho.policy.condition import Value
 from sekisho.policy.keys import spelled
 from sekisho.policy.matching import ReadyStatement, ready_policy
+from sekisho.policy.networks import NEVER_PUBLIC
 from sekisho.proof.findings.finding import Finding, Said, Severity
 from sekisho.proof.probe import action_of, probes, resource_of
-from sekisho.proof.prove import Proof, prove
+from sekisho.proof.prove import Proof, prove, region_where
 from sekisho.proof.reach import ASSUME, USUAL, Kind, Reach, Row
 from sekisho.proof.region import Region
 from sekisho.proof.requests import SOURCE_IP, VPC_KEYS, is_absent, is_there, possible_requests, sent_with
@@ -39,6 +40,9 @@ _ANY_TRUST = Policy.parse(
 _NAMING = frozenset(("aws:username", "aws:principalarn", "aws:userid"))
 _LIKED = {**ORDINARY, SOURCE_IP: NICE}
 MFA, AGE = "aws:multifactorauthpresent", "aws:multifactorauthage"
+
+
+_NEVER = region_where({"IpAddress": {"aws:SourceIp": [str(n) for n in NEVER_PUBLIC]}})
 
 
 class Signed(NamedTuple):
@@ -160,6 +164,11 @@ def closed(region: Region) -> Region:
 def is_restricted(region: Region) -> bool:
     """Whether some public address is shut out, and some isn't."""
     return bool(region) and bool(closed(region))
+
+
+def sendable(region: Region) -> Region:
+    """The part that doesn't come from addresses that no request comes from (F-07)."""
+    return region - _NEVER
 
 
 def via_endpoint(region: Region, endpoint: str = "vpce-0aaaaaaaaaaaaaaaa", vpc: str = "vpc-0aaaaaaaaaaaaaaaa") -> Region:

@@ -13,6 +13,7 @@ from sekisho.proof.findings.ground import (
     Ground,
     Kin,
     closed,
+    sendable,
     session_arn,
 )  # fmt: skip
 from sekisho.proof.probe import action_of
@@ -23,8 +24,7 @@ def find(ground: Ground) -> Iterator[Finding]:
     locked = [kin for kin in ground.kins if _is_locked(ground, kin)]
     for kin in locked:
         asked = ground.own(kin)[0]
-        possible = asked.refused(CONSOLE_MFA)
-        witness = ground.request(asked.request, possible, CONSOLE_MFA)
+        witness = ground.request(asked.request, sendable(asked.refused(CONSOLE_MFA)), CONSOLE_MFA)
         who = ground.names(u.arn for u in kin.users)
         yield ground.finding("F-16", "high", "F-16.locked", kin.first.arn, witness, who=who, action=asked.request.action)
     yield from _no_way_back(ground)
@@ -34,7 +34,7 @@ def _is_locked(ground: Ground, kin: Kin) -> bool:
     """Whether a user is allowed things by some statements, and by all of them together nothing, from anywhere."""
     own = ground.own(kin)
     allows = any(not s.denies and action_of(s) for p in ground.identity(kin.first.arn) for s in ready_policy(p, ground.settings).statements)
-    return bool(own) and allows and not any(a.any(USER_SIGNED) or a.proof.unknown for a in own)
+    return bool(own) and allows and not any(sendable(a.any(USER_SIGNED)) or a.proof.unknown for a in own)
 
 
 def _no_way_back(ground: Ground) -> Iterator[Finding]:

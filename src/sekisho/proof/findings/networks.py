@@ -21,6 +21,7 @@ from sekisho.proof.findings.ground import (
     is_restricted,
     places,
     public,
+    sendable,
     via_endpoint,
 )  # fmt: skip
 from sekisho.proof.probe import action_of, resource_of
@@ -50,7 +51,7 @@ def limited(ground: Ground) -> Iterator[Limited]:
     for kin in ground.kins:
         for asked in ground.own(kin):
             region = asked.any(USER_SIGNED)
-            if is_restricted(region):
+            if is_restricted(region) and sendable(region):
                 yield Limited(asked, USER_SIGNED, region, ground.names(u.arn for u in kin.users), kin.first.arn)
     for way in ground.all_ways:
         if is_restricted(way.region) and ":user/" in way.row.principal and len(way.row.hops) == 1:
@@ -178,7 +179,7 @@ def _networks_line(ground: Ground, one: Limited) -> object:
 def _operators(ground: Ground) -> Iterator[Finding]:
     """F-21: an address asked with an operator of another kind, and another key asked with an operator for addresses.
 
-    That such a condition doesn't tell a network's addresses from others is proved: its region is the same inside and outside.
+    Where a request shows it, that is the witness: refused inside the network that was meant, or let in outside it.
     """
     for ready, holders in ground.statements:
         for condition in ready.conditions:
@@ -189,7 +190,7 @@ def _operators(ground: Ground) -> Iterator[Finding]:
             if ip_operator == ip_key:
                 continue
             key, values = ("F-21.key", ()) if ip_operator else ("F-21", written.values)
-            if not ip_operator and _tells_addresses_apart(written.operator, written.key, values):
+            if not ip_operator and _is_text(values):
                 yield ground.finding(
                     "F-21", "medium", "F-21.text", holders[0], statement=ground.line(ready), operator=written.operator, name=written.key,
                     values=tuple(written.values),
@@ -204,9 +205,9 @@ def _operators(ground: Ground) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _tells_addresses_apart(operator: str, key: str, values: Sequence[str]) -> bool:
-    region = region_where({operator: {key: list(values)}})
-    return any(EVERY.meets(region) and EVERY.meets(~region) for EVERY in (region.space.where(key, lambda a: a.kind == "sent" and a.value),))
+def _is_text(values: Sequence[str]) -> bool:
+    """Whether an address can be equal or like one of them: a network with its prefix never is."""
+    return any("/" not in value for value in values)
 
 
 def _inside(values: Sequence[str]) -> Region | None:

@@ -10,7 +10,7 @@ from sekisho.decision import Request
 from sekisho.errors import Place
 from sekisho.estate import Role
 from sekisho.policy import Policy
-from sekisho.policy.matching import ReadyStatement
+from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.networks import is_never_public
 from sekisho.policy.operators import Span
 from sekisho.policy.quotas import QUOTAS, limit, policy_size
@@ -20,6 +20,7 @@ from sekisho.proof.findings.ground import (
     USER_SIGNED,
     Asked,
     Ground,
+    Kin,
     Signed,
     block_of,
 )  # fmt: skip
@@ -27,6 +28,7 @@ from sekisho.proof.prove import region_where
 from sekisho.proof.reach import ASSUME
 from sekisho.proof.requests import SOURCE_IP, possible_requests
 
+_IN_IAM = ("iam:ListUsers", "iam:ChangePassword", "iam:GetUser", "iam:EnableMFADevice", "iam:ListRoles")
 NEARLY_FULL = 25
 """Users that still fit: below it the gauge is shown."""
 
@@ -156,15 +158,28 @@ def _regions(ground: Ground) -> Iterator[Finding]:
             continue
         if not ready.about_action("iam:listusers"):
             continue
-        for asked, signed in askers(ground, holders):
-            action = asked.request.action.lower()
-            if not action.startswith("iam:") or not ready.about_action(action):
-                continue
-            witness = next((w for k in signed if (w := ground.request(asked.request, asked.refused(k), k)) is not None
-                            and any(b.block is ready.statement for b in ground.decide(w).because)), None)  # fmt: skip
-            if witness is not None and not asked.any(signed):
-                yield ground.finding("F-18", "medium", "F-18", holders[0], witness, statement=ground.line(ready), action=asked.request.action)
+        for kin in ground.kins:
+            witness = _refused_in_iam(ground, kin, ready)
+            if witness is not None:
+                yield ground.finding("F-18", "medium", "F-18", holders[0], witness, statement=ground.line(ready), action=witness.action)
                 break
+
+
+def _refused_in_iam(ground: Ground, kin: Kin, ready: ReadyStatement) -> Request | None:
+    """A call of IAM that a user is granted, and that the statement refuses whatever else the request has."""
+    for policy in ground.identity(kin.first.arn):
+        for allow in ready_policy(policy, ground.settings).statements:
+            action = next((a for a in _IN_IAM if not allow.denies and allow.about_action(a.lower()) and ready.about_action(a.lower())), None)
+            if action is None:
+                continue
+            asked = ground.ask(kin.first.arn, action, ground.resource(allow, kin.first))
+            if asked.any(USER_SIGNED):
+                continue
+            for kind in USER_SIGNED:
+                witness = ground.request(asked.request, asked.refused(kind), kind)
+                if witness is not None and any(b.block is ready.statement for b in ground.decide(witness).because):
+                    return witness
+    return None
 
 
 # --- sizes -------------------------------------------------------------------------------------------------------------
@@ -231,18 +246,18 @@ def _unknown(ground: Ground) -> Iterator[Finding]:
                     "U-01", "medium", "U-01.switch", role, witness, role=ground.words.role(role), who=ground.names(way.principals), reasons=reasons
                 )
                 break
-    for subject, asked in _all_asked(ground):
-        reasons = asked.proof.reasons
-        if asked.proof.unknown & asked.proof.possible and not _told(told, reasons):
-            told.update(reasons)
-            witness = ground.request(asked.request, asked.proof.unknown & asked.proof.possible, None)
-            yield ground.finding("U-01", "medium", "U-01.call", subject, witness, action=asked.request.action, reasons=reasons)
     for arn, who in [*((k.first.arn, ground.names(u.arn for u in k.users)) for k in ground.kins),
                      *((r.arn, (ground.words.role(r.arn),)) for r in ground.roles)]:  # fmt: skip
         reasons = tuple(why for layer, why in ground.layers(arn).unknown if layer in ("identity", "boundary"))
         if reasons and not _told(told, reasons):
             told.update(reasons)
             yield ground.finding("U-01", "medium", "U-01.document", arn, who=who, reasons=reasons)
+    for subject, asked in _all_asked(ground):
+        reasons = asked.proof.reasons
+        if asked.proof.unknown & asked.proof.possible and not _told(told, reasons):
+            told.update(reasons)
+            witness = ground.request(asked.request, asked.proof.unknown & asked.proof.possible, None)
+            yield ground.finding("U-01", "medium", "U-01.call", subject, witness, action=asked.request.action, reasons=reasons)
 
 
 def _told(told: set[str], reasons: Sequence[str]) -> bool:
