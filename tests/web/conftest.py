@@ -1,4 +1,4 @@
-"""The article on an embedded AWS with its console: the same accounts, group, user and role, both restrictions in force."""
+"""The article on an embedded AWS with its console: the same accounts, group, user and role, with the restrictions that a test asks for."""
 
 from __future__ import annotations
 
@@ -11,36 +11,41 @@ from sandbox.people import Sandbox
 from sekisho.environment import compile_environment, load_environment
 from sekisho.sandbox.front import EmbeddedAws
 from sekisho.sandbox.server import Server
-from sekisho.walk.api import Api, Keys
-from sekisho.walk.setup import apply_estate
 from sekisho.web import console
 
+from .visitor import FIRST_PASSWORD
+
 ARTICLE = Path(__file__).parents[2] / "examples" / "article.yaml"
+METHOD_1 = "  networks: [office, vpn]     # method 1"
+METHOD_2 = "        networks: [office, vpn]   # method 2"
+AS_DENY = "        networks_as: deny "
+SIGN_IN = "  sign_in: anywhere "
+WITHOUT = {METHOD_1: "  networks: anywhere #", METHOD_2: "        networks: anywhere #", AS_DENY: "        #"}
+ONLY = {
+    "both": {}, "method 1": {k: WITHOUT[k] for k in (METHOD_2, AS_DENY)}, "method 2": {METHOD_1: WITHOUT[METHOD_1]},
+    "method 3": {**WITHOUT, SIGN_IN: "  sign_in: [office, vpn] #"},
+}  # fmt: skip
+"""The article's file with both methods, one of them, or the sign-in policy alone: what is written in whose place."""
 
 
 @pytest.fixture
 def article(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sandbox]:
-    """``request.param`` changes the file's text, where it is given: (what stands there, what is to)."""
+    """Parametrised with a name of ``ONLY``; with both methods where it isn't."""
     text = ARTICLE.read_text(encoding="utf-8")
-    for old, new in getattr(request, "param", ()):
-        assert old in text
+    for old, new in ONLY[getattr(request, "param", "both")].items():
+        assert text.count(old) == 1, old
         text = text.replace(old, new)
     file = tmp_path / "article.yaml"
     file.write_text(text, encoding="utf-8")
     environment = load_environment(file)
-    aws = EmbeddedAws([environment.jump, *(a.id for a in environment.wanted.accounts.values())])
+    estate = compile_environment(environment)
+    aws = EmbeddedAws([a.id for a in estate.accounts])
+    for account in estate.accounts:
+        aws.store.save(account)
     with Server(aws, 0, console(aws, environment)) as server:
-        store = aws.store
-        keys = {a: Keys(store.root_key(a).id, store.root_key(a).secret) for a in store.accounts}
-        apply_estate(store.estate, compile_environment(environment), Api(server.endpoint), keys)
         sandbox = Sandbox(server)
-        iam = sandbox.client("iam")
-        iam.create_login_profile(UserName="test-user", Password=FIRST_PASSWORD, PasswordResetRequired=True)
-        iam.update_account_password_policy(MinimumPasswordLength=8, AllowUsersToChangePassword=True)
+        sandbox.client("iam").create_login_profile(UserName="test-user", Password=FIRST_PASSWORD, PasswordResetRequired=True)
         yield sandbox
-
-
-FIRST_PASSWORD = "chosen-by-Admin-1"
 
 
 @pytest.fixture
@@ -49,5 +54,3 @@ def plain() -> Iterator[Sandbox]:
     aws = EmbeddedAws(["111122223333", "444455556666"])
     with Server(aws, 0, console(aws)) as server:
         yield Sandbox(server)
-
-

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from sekisho.sandbox.server import Server
+import pyotp
+
+from sandbox.people import CAFE, OFFICE, J, Sandbox, T
+
+FIRST_PASSWORD, PASSWORD = "chosen-by-Admin-1", "my-Own-words-22"
 
 
 @dataclass
@@ -92,9 +96,12 @@ class Page(HTMLParser):
 class Visitor:
     """``language``: what the browser asks for. Every answer is kept in ``seen``."""
 
-    def __init__(self, server: Server, language: str = "en") -> None:
-        self.host, self.port = "127.0.0.1", server.port
+    def __init__(self, sandbox: Sandbox, language: str = "en") -> None:
+        self.sandbox = sandbox
+        self.host, self.port = "127.0.0.1", sandbox.server.port
         self.language = language
+        self.seed = ""
+        self._step = 0
         self.cookies: dict[str, str] = {}
         self.set_cookies: list[str] = []
         self.seen: list[Page] = []
@@ -163,3 +170,35 @@ class Visitor:
     def switch(self, account: str, role: str, **more: str) -> Page:
         self.open("/console/switchrole")
         return self.submit("/console/switchrole", account=account, roleName=role, **more)
+
+    def code(self) -> str:
+        """A code of the enrolled device that wasn't used before: the sandbox's time moves on where it has to."""
+        step = max(int(self.sandbox.now()) // 30, self._step + 1)
+        self.sandbox.later(max(0, step * 30 - self.sandbox.now()))
+        self._step = step
+        return pyotp.TOTP(self.seed).generate_otp(step)
+
+    def first_sign_in(self) -> Page:
+        """As the article's user: the first password, changed at once."""
+        self.sign_in(J, "test-user", FIRST_PASSWORD)
+        return self.submit("/console/new-password", old=FIRST_PASSWORD, new=PASSWORD, again=PASSWORD)
+
+    def enrol(self) -> Page:
+        """A device of one's own, with the seed that the page shows and two codes in a row."""
+        self.open("/console/security")
+        page = self.submit("/console/security/device")
+        found = re.search(r'class="seed">([A-Z2-7]+)<', page.body)
+        assert found, page.text
+        self.seed = found[1]
+        return self.submit("/console/security/device/enable", first=self.code(), second=self.code())
+
+    def with_mfa(self) -> Page:
+        """The article's user, enrolled and signed in again with a code."""
+        self.first_sign_in()
+        self.enrol()
+        self.submit("/console/sign-out")
+        return self.sign_in(J, "test-user", PASSWORD, self.code())
+
+
+ROLE = "test-role-admin"
+__all__ = ["CAFE", "FIRST_PASSWORD", "OFFICE", "PASSWORD", "ROLE", "J", "Page", "T", "Visitor"]

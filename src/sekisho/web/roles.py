@@ -9,9 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from sekisho.decision import CredentialKind
 from sekisho.estate import Role
-from sekisho.proof.answer import Asked, ask
 from sekisho.proof.words import Turn
 from sekisho.sandbox import signin, sts
 from sekisho.sandbox.fault import AwsFault
@@ -71,12 +69,7 @@ def _usable(visit: Visit) -> Iterator[Usable]:
                 told += 1
                 yield Usable(role, account.id, name, ())
                 continue
-            session = visit.own_session
-            asked = Asked(
-                request.principal, request.action, request.resource, account.id, CredentialKind(session.kind), session.mfa_at is not None, False,
-                dict(request.context),
-            )  # fmt: skip
-            turns = turns_of(ask(asked, estate))
+            turns = turns_of(request, estate)
             if turns and _is_within_reach(turns):
                 told += 1
                 yield Usable(role, account.id, name, turns)

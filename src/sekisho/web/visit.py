@@ -91,13 +91,14 @@ class Visit:
         return say(key, values, self.browser.language)
 
     def turned(self, turns: Sequence[Turn]) -> str:
-        """What would have to be otherwise, as part of a sentence; an address by its place's name too."""
+        """What would have to be otherwise, as a sentence begins; an address by its place's name too."""
         texts = []
         for turn in turns:
             address = turn.values.get("address", "")
             name = self.console.networks.name(Origin(address))
             texts.append(self.say(f"turn.{turn.kind}", **{**turn.values, "address": f"{name} ({address})"} if name else turn.values))
-        return self.say("turn.and").join(texts)
+        text = self.say("turn.and").join(texts)
+        return text[:1].upper() + text[1:]
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         browser = self.browser

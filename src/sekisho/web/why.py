@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.responses import Response
 
-from sekisho.decision import CredentialKind, Decision
+from sekisho.decision import CredentialKind, Decision, Request
 from sekisho.environment import Environment, compile_environment
 from sekisho.errors import Place
-from sekisho.estate import Group, Role, User
+from sekisho.estate import Estate, Group, Role, User
 from sekisho.policy import Policy, Statement
 from sekisho.policy.keys import spelled
 from sekisho.policy.positions import Positions
-from sekisho.proof.answer import Answer, Asked, ask
+from sekisho.proof.answer import Asked, ask
 from sekisho.proof.words import Turn, turns
-from sekisho.web.browser import Refusal
 from sekisho.web.visit import Visit
 
 _MOST_LINES = 150
@@ -81,7 +78,7 @@ async def show(visit: Visit) -> Response:
     near = [m for m in missed if m.layer == here] if decision.outcome != "explicit_deny" else []
     context = sorted((spelled(k), v if isinstance(v, str) else ", ".join(v)) for k, v in decision.context.items())
     return visit.page(
-        "why.html", refusal=refusal, decision=decision, layer=here, shown=shown, turns=turns_of(_answer(refusal, decision)), missed=near,
+        "why.html", refusal=refusal, decision=decision, layer=here, shown=shown, turns=turns_of(request, refusal.estate), missed=near,
         elsewhere=[m for m in missed if m not in near], context=context, request=request,
     )  # fmt: skip
 
@@ -91,18 +88,13 @@ def _layer(layer: str, decision: Decision) -> str:
     return "trust" if layer == "resource" and decision.request.action.lower().startswith("sts:assumerole") else layer
 
 
-def _answer(refusal: Refusal, decision: Decision) -> Answer:
-    """The question again over all that can be sent, on the estate as it was then."""
-    request = decision.request
+def turns_of(request: Request, estate: Estate) -> tuple[Turn, ...]:
+    """The fewest changes of a refused request that would make it allowed; none where no change does. Asked of the proof: over all that can be
+    sent with these credentials."""
     kind = request.credentials
-    mfa = None if kind in (CredentialKind.KEY, CredentialKind.ROOT, None) else request.context.get("aws:MultiFactorAuthPresent") == "true"
-    context: Mapping[str, Any] = dict(request.context)
-    return ask(Asked(request.principal, request.action, request.resource, request.resource_account, kind, mfa, False, context), refusal.estate)
-
-
-def turns_of(answer: Answer) -> tuple[Turn, ...]:
-    """The fewest changes of a refused request that would make it allowed; none where no change does."""
-    changes = answer.flips
+    mfa = None if kind in (CredentialKind.KEY, CredentialKind.ROOT, None) else request.context.get("aws:multifactorauthpresent") == "true"
+    asked = Asked(request.principal, request.action, request.resource, request.resource_account, kind, mfa, False, dict(request.context))
+    changes = ask(asked, estate).flips
     return tuple(turns(changes)) if changes else ()
 
 
