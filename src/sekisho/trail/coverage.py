@@ -81,9 +81,8 @@ def coverage_of(connection: duckdb.DuckDBPyConnection, accounts: Iterable[str] =
     found.data_events = data[0]
     seen: dict[tuple[str, str], dict[date, int]] = {}
     for account, region, day, count in connection.execute(
-        """SELECT coalesce(account, '?') AS account, coalesce(region, '?') AS region, day, sum(n)::BIGINT
-           FROM (SELECT request, event_time::DATE AS day, count(*) AS n FROM own GROUP BY ALL) JOIN requests USING (request)
-           GROUP BY ALL ORDER BY ALL"""
+        """SELECT coalesce(account, '?'), coalesce(region, '?'), event_time::DATE, count(*)
+           FROM own JOIN requests USING (request) GROUP BY ALL ORDER BY ALL"""
     ).fetchall():
         seen.setdefault((account, region), {})[day] = count
     for (account, region), days in seen.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -255,7 +255,9 @@ def raw_records(data: bytes) -> Iterator[bytes]:
 
 def _checked(records: list[Record], ordinals: range) -> Decoded:
     """What the types can't say: a time that is one (G-01), a version that is one (G-02)."""
-    if all(_sound(r) is None for r in records):
+    # Arrow reads the times later, and refuses what is none; here it is enough that they look alike.
+    lengths = {len(r.eventTime or "") for r in records}
+    if lengths <= {20} and {r.eventVersion for r in records} <= _KNOWN and "" not in {r.eventID for r in records}:
         return Decoded(records, ordinals, [], len(records))
     good: list[Record] = []
     kept: list[int] = []
@@ -272,7 +274,7 @@ def _checked(records: list[Record], ordinals: range) -> Decoded:
 
 _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z?", re.ASCII)
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,6})", re.ASCII)
-_KNOWN_VERSIONS = {f"1.{minor}": True for minor in range(12)} | {f"1.0{minor}": True for minor in range(1, 10)}
+_KNOWN = {f"1.{minor}" for minor in range(12)} | {f"1.0{minor}" for minor in range(1, 10)}
 
 
 def _sound(record: Record) -> str | None:
@@ -287,7 +289,7 @@ def _sound(record: Record) -> str | None:
             return f"eventTime is no time: {at[:40]!r}"
         if at[-1] != "Z":
             record.eventTime = at + "Z"
-    if record.eventVersion not in _KNOWN_VERSIONS:
+    if record.eventVersion not in _KNOWN:
         version = _VERSION.fullmatch(record.eventVersion)
         if version is None:
             return f"eventVersion is no version: {record.eventVersion[:40]!r}"
@@ -458,6 +460,7 @@ _NO_CREDENTIALS = Credentials()
 _NO_ASSUMED = AssumedRoleUser()
 _NO_KEY = AccessKey()
 _NULL = b"null"
+_NOTHING = (_NO_PARAMETERS, _NO_RESPONSE, _NO_ADDITIONAL)
 
 EVENTS = pa.schema(
     [
@@ -500,16 +503,16 @@ class Requests:
         """A number for what matters of an identity."""
         return self._who.setdefault(identity, len(self._who))
 
-    def numbers(self, keys: Sequence[tuple[Any, ...]], identities: Sequence[tuple[Any, ...]]) -> list[int]:
-        """The number of each request; ``keys`` begin with the number of who asked, whose identity is beside it."""
-        found = []
+    def numbers(self, keys: Iterable[tuple[Any, ...]], whos: Sequence[tuple[Any, ...]], of: Sequence[int]) -> list[int]:
+        """The number of each request. ``keys`` begin with the number of who asked; ``whos[of[i]]`` is the identity of the i-th."""
+        found: list[int] = []
         known = self._numbers
-        for key, identity in zip(keys, identities, strict=True):
+        for key in keys:
             number = known.get(key)
             if number is None:
                 number = known[key] = self.next
                 self.next += 1
-                self._rows.append((identity, key))
+                self._rows.append((whos[of[len(found)]], key))
             found.append(number)
         return found
 
@@ -555,8 +558,10 @@ def _who(u: Identity) -> tuple[Any, ...]:
 def inside(record: Record) -> tuple[Parameters, Response, Additional]:
     """The typed parameters and answers of an IAM, STS or sign-in record; of any other, nothing."""
     if record.eventSource not in TYPED_SOURCES:
-        return _NO_PARAMETERS, _NO_RESPONSE, _NO_ADDITIONAL
+        return _NOTHING
     parameters, response, additional = bytes(record.requestParameters), bytes(record.responseElements), bytes(record.additionalEventData)
+    if parameters == response == additional == _NULL:
+        return _NOTHING
     return (
         (_PARAMETERS.decode(parameters) or _NO_PARAMETERS) if parameters != _NULL else _NO_PARAMETERS,
         (_RESPONSE.decode(response) or _NO_RESPONSE) if response != _NULL else _NO_RESPONSE,
@@ -632,14 +637,14 @@ def _columns(pieces: Sequence[Piece], requests: Requests) -> pa.RecordBatch:
     spread = pa.array(rows, pa.int32())
     path_accounts = [p.account for p in pieces for _ in p.decoded.records]
     found = [resource_of(r, p, identities[i]) for r, p, i in zip(records, parameters, of)]
-    keys = [
+    keys = (
         (
             who_numbers[i], r.eventSource, r.eventName, r.awsRegion, r.recipientAccountId or accounts[i] or a, r.eventType, r.eventCategory,
             r.readOnly, r.sourceIPAddress, r.vpcEndpointId, r.errorCode, *f, how,
         )
         for r, i, a, f, how in zip(records, of, path_accounts, found, hows)
-    ]  # fmt: skip
-    numbers = requests.numbers(keys, [whos[i] for i in of])
+    )  # fmt: skip
+    numbers = requests.numbers(keys, whos, of)
 
     def array(values: list[Any]) -> pa.Array:
         return pa.array(values, text)

@@ -204,11 +204,11 @@ _APART = """
 
 def _find_distinct(connection: duckdb.DuckDBPyConnection, buckets: Sequence[str]) -> None:
     """The table ``asked``: each distinct request once, with how many events it has."""
-    times = "min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created"
-    alike = "NULL::TIMESTAMP AS event_time, NULL::TIMESTAMP AS session_created"
+    # Where no policy looks at a clock, none is read.
+    times = "NULL::TIMESTAMP AS event_time, NULL::TIMESTAMP AS session_created"
     by = ""
     if buckets:
-        alike = times
+        times = "min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created"
         by = "".join(f", {b} AS t{i}" for i, b in enumerate(buckets))
     groups = ", ".join(["request", *(f"t{i}" for i in range(len(buckets)))])
     h = [f"hash({b}, {', '.join(f't{i}' for i in range(len(buckets)))})" if buckets else b for b in ("b1", "b2")]
@@ -217,7 +217,7 @@ def _find_distinct(connection: duckdb.DuckDBPyConnection, buckets: Sequence[str]
         f"""CREATE OR REPLACE TEMP TABLE asked AS SELECT row_number() OVER () AS id, * FROM (
             SELECT h1, h2, sum(n)::BIGINT AS n, {_FIRST}, {times}
             FROM (SELECT {h[0]} AS h1, {h[1]} AS h2, *, false AS second, false AS assumed, {nothing}
-                  FROM (SELECT {groups}, count(*) AS n, {alike} FROM (SELECT *{by} FROM own) GROUP BY {groups}) JOIN asking USING (request)
+                  FROM (SELECT {groups}, count(*) AS n, {times} FROM (SELECT *{by} FROM own) GROUP BY {groups}) JOIN asking USING (request)
                   WHERE NOT apart) GROUP BY h1, h2
             UNION ALL BY NAME
             SELECT h1, h2, count(*) AS n, {_FIRST}, {times} FROM keyed_apart GROUP BY h1, h2)"""

@@ -7,6 +7,7 @@ given at the root path, since parameters don't hold the path; who has an estate 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -70,6 +71,8 @@ def resource_of(record: Record, parameters: Parameters, identity: Identity) -> t
         if found is not None:
             return found[1], _account(found[1])
     source = record.eventSource
+    if source == "signin.amazonaws.com":
+        return None, None
     if source == "sts.amazonaws.com":
         if parameters.roleArn is not None:
             return parameters.roleArn, _account(parameters.roleArn)
@@ -128,6 +131,7 @@ def _s3(record: Record) -> tuple[str | None, str | None]:
     return f"arn:aws:s3:::{bucket.bucketName}" + (f"/{bucket.key}" if bucket.key else ""), owner
 
 
+@lru_cache(maxsize=65536)
 def _account(arn: str) -> str | None:
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 and parts[4].isdigit() else None
