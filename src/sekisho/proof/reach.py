@@ -448,23 +448,29 @@ class Reach:
             if not filled.never:
                 yield _Part(mask, half, filled)
             return
-        varying = self._varying[first.kind, first.action]
+        varying, always = self._varying[first.kind, first.action], self._always[first.kind, first.action]
         tests = [
-            (c.test, tuple(k for k in (c.key, *c.also) if k in varying), not varying.issuperset((c.key, *c.also)))
+            (c.test, tuple(k for k in (c.key, *c.also) if k in varying), not always.issuperset((c.key, *c.also)))
             for c in half.conditions if not varying.isdisjoint((c.key, *c.also))
         ]  # fmt: skip
         alike: dict[tuple[object, ...], int] = {}
         for caller in _bits(mask):
             present, fixed = self._present[caller], self._callers[caller].fixed
             # A condition on what is fixed alone holds or doesn't; one with a free key besides is told apart by what is fixed in it.
-            told = tuple([
-                tuple([fixed.get(k, _FREE) for k in keys]) if partly or not fixed.keys() >= set(keys) else test(present) for test, keys, partly in tests
-            ])  # fmt: skip
+            told = tuple([tuple([fixed.get(k, _FREE) for k in keys]) if partly else test(present) for test, keys, partly in tests])
             alike[told] = alike.get(told, 0) | 1 << caller
         for callers in alike.values():
             filled = half.filled(self._callers[callers.bit_length() - 1].fixed)
             if not filled.never:
                 yield _Part(callers, half, filled)
+
+    @cached_property
+    def _always(self) -> dict[tuple[str, str], set[str]]:
+        """For each kind of caller, the keys that are fixed for all of them."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for caller in self._callers:
+            found.setdefault((caller.kind, caller.action), set(caller.fixed)).intersection_update(caller.fixed)
+        return found
 
     @cached_property
     def _present(self) -> list[dict[str, Value]]:
