@@ -134,10 +134,12 @@ class Policy:
 
     @cached_property
     def _normal_text(self) -> str:
-        return json.dumps(self.normalised(), sort_keys=True, separators=(",", ":"))
+        body = self.normalised()
+        texts = sorted(json.dumps(s, sort_keys=True, separators=(",", ":")) for s in body.pop("Statement"))  # their order never matters (A-04)
+        return json.dumps({**body, "Statement": texts}, sort_keys=True, separators=(",", ":"))
 
     def same_as(self, other: Policy) -> bool:
-        """Whether the two documents are one but for spelling: scalars and lists, order of lists and keys (not a proof of meaning)."""
+        """Whether the two documents are one but for spelling: scalars and lists, order of statements, lists and keys (not a proof of meaning)."""
         return self._normal_text == other._normal_text
 
 
