@@ -34,14 +34,18 @@ def _rights(account: Account, before: Iterable[User | Group | Role], after: Iter
         one, other = _allowing(old), _allowing(new)
         told = [f"gets {n}" for n in other if n not in one] + [f"loses {n}" for n in one if n not in other]
         told += [f"{n} is another" for n in one if n in other and not _same(one[n], other[n])]
+        kind = "group" if isinstance(old, Group) else "role" if isinstance(old, Role) else "user"
+        name = f"{kind} {account.name}/{old.name}" if kind == "role" and account.name else f"{kind} {old.name}"
         if told:
-            kind = "group " if isinstance(old, Group) else "role " if isinstance(old, Role) else "user "
-            yield f"{kind}{account.name + '/' if isinstance(old, Role) and account.name else ''}{old.name}: may do other things: {', '.join(told)}"
+            yield f"{name}: may do other things: {', '.join(told)}"
+        if isinstance(old, Role) and isinstance(new, Role) and old.max_session_s != new.max_session_s:
+            yield f"{name}: sessions last {new.max_session_s / 3600:g} h at most, was: {old.max_session_s / 3600:g} h"
 
 
 def _allowing(holder: User | Group | Role) -> dict[str, Policy | None]:
     """A principal's policies by name, but for those that only deny: those say from where, which is proved."""
-    held: dict[str, Policy | None] = {p.name: p for p in holder.inline} | {a.name: a.policy for a in holder.attached}
+    held: dict[str, Policy | None] = {a.name: a.policy for a in holder.attached}
+    held.update({p.name: p for p in holder.inline})
     return {n: p for n, p in held.items() if p is None or not only_denies(p)}
 
 
