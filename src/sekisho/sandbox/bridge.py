@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.compat import HTTPHeaders
 
 from sekisho.sandbox.fault import AwsFault
-from sekisho.sandbox.protocol import Answer, service_model
+from sekisho.sandbox.protocol import Answer, Call, service_model
 from sekisho.sandbox.signature import Arrived
 
 _OURS = ("x-moto-", "x-forwarded", "forwarded", "host", "content-length", "connection", "transfer-encoding")
@@ -26,22 +26,38 @@ def _hostname(service: str, region: str) -> str:
 def _stubber() -> Any:
     # moto reads these when it is imported, and an account of the environment would win over the one that we name.
     os.environ.pop("MOTO_ACCOUNT_ID", None)
+    # A bucket's name doesn't say whose it is, so another account's would be taken for the caller's own (D-05).
+    os.environ["MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS"] = "false"
     from moto.core.botocore_stubber import BotocoreStubber
 
     return BotocoreStubber()
 
 
-def carry_out(arrived: Arrived, service: str, region: str, account: str, path: str) -> Answer:
-    """Let moto answer the request in the state of ``account``; ``path`` is without the vantage point."""
+def carry_out(arrived: Arrived, call: Call, region: str, account: str, path: str) -> Answer:
+    """Let moto answer ``call`` in the state of ``account``; ``path`` is without the vantage point.
+
+    moto looks for parameters in the query, in a form and in the body, whatever the protocol: each is sent in its one place only.
+    """
+    service, query, body = call.service, arrived.query, arrived.body
+    method, kind = arrived.method, ""
+    if call.protocol in ("query", "ec2"):
+        body = b"&".join(part for part in (query.encode("latin-1"), body) if part)
+        method, path, query, kind = "POST", "/", "", "application/x-www-form-urlencoded; charset=utf-8"
+    elif call.protocol == "json":
+        method, path, query, kind = "POST", "/", "", "application/x-amz-json-1.1"
+    elif call.protocol == "rest-json" and body[:1] == b"{":
+        kind = "application/json"
     headers = HTTPHeaders()
     for name, value in arrived.headers:
-        if not name.startswith(_OURS):
+        if not name.startswith(_OURS) and not (kind and name == "content-type"):
             headers[name] = value
+    if kind:
+        headers["content-type"] = kind
     host = _hostname(service, region)
     headers["host"] = host
     headers["x-moto-account-id"] = account
-    url = f"https://{host}{path}" + (f"?{arrived.query}" if arrived.query else "")
-    request = AWSPreparedRequest(arrived.method, url, HeadersDict(headers), arrived.body, False)
+    url = f"https://{host}{path}" + (f"?{query}" if query else "")
+    request = AWSPreparedRequest(method, url, HeadersDict(headers), body, False)
     try:
         answered = _stubber().process_request(request)
     except Exception as error:

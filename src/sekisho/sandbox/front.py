@@ -80,7 +80,7 @@ class EmbeddedAws:
                 return write_result(call, result, request_id)
             for need in needs.needs_of(work):
                 self.allow(work, need)
-            answer = bridge.carry_out(arrived, call.service, caller.region, caller.account, path)
+            answer = bridge.carry_out(arrived, call, caller.region, caller.account, path)
             if answer.status >= 400:
                 events.record_failure(work, AwsFault("ClientError", f"HTTP {answer.status}", answer.status), request_id)
             else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from sekisho.policy.actions import action_reference, actions_of
 from sekisho.sandbox.fault import access_denied
@@ -23,7 +24,20 @@ def needs_of(work: Work) -> list[Need]:
     actions = actions_of(call.service, call.operation)
     if not actions:
         raise access_denied(f"The embedded AWS doesn't know which IAM action {call.service}:{call.operation} is, so nobody may call it.")
-    return [Need(action, resource) for action in actions for resource in _resources(work, action)]
+    source = call.params.get("CopySource") if call.service == "s3" else None
+    if source is None:
+        return [Need(action, resource) for action in actions for resource in _resources(work, action)]
+    read = [action for action in actions if action.startswith("s3:Get")] or ["s3:GetObject"]
+    written = [Need(action, resource) for action in actions if action not in read for resource in _resources(work, action)]
+    return [Need(action, _copied(str(source))) for action in read] + written
+
+
+def _copied(source: str) -> str:
+    """The object that a copy in S3 reads, from ``bucket/key`` as the client wrote it. Raises AwsFault."""
+    name = unquote(source.partition("?")[0]).lstrip("/")
+    if name.startswith("arn:") or "/" not in name:
+        raise access_denied("The embedded AWS can't tell which object is copied, so it can't decide s3:GetObject.")
+    return f"arn:aws:s3:::{name}"
 
 
 def _resources(work: Work, action: str) -> list[str]:
@@ -61,12 +75,9 @@ def _values(params: Mapping[str, Any], placeholder: str) -> list[str]:
     short = re.sub(r"(Name|Id|Arn)$", "", placeholder)
     for name in (placeholder, short, "Key" if placeholder == "ObjectName" else placeholder):
         wanted = name.lower()
-        for key, value in params.items():
-            head, _, tail = key.partition(".")
-            if head.lower() in (wanted, wanted + "s") and (not tail or tail.isdigit()):
-                if tail:
-                    return [str(v) for k, v in params.items() if k.startswith(head + ".")]
-                return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+        found = [(key.partition(".")[2], value) for key, value in params.items() if key.partition(".")[0].lower() in (wanted, wanted + "s")]
+        if found and all(not tail or tail.isdigit() for tail, _ in found):
+            return [str(v) for _, value in found for v in (value if isinstance(value, list) else [value])]
     return []
 
 

@@ -44,10 +44,17 @@ def service_model(name: str) -> ServiceModel | None:
 
 
 def read_call(arrived: Arrived, service: str, path: str) -> Call:
-    """The operation and parameters of a request; ``path`` without the vantage point. Raises AwsFault."""
+    """The operation and parameters of a request; ``path`` without the vantage point. Raises AwsFault.
+
+    What is decided must be what is carried out: a request that two readers could read differently (a parameter twice, one in the query
+    and another in the body, one that the operation doesn't have) is refused, or the odd part doesn't get past here.
+    """
     model = service_model(service)
     if model is None:
         raise AwsFault("UnrecognizedClientException", f"There is no service {service}.", 400)
+    ours = [name for name, _ in arrived.headers if name.startswith("x-amz-")]
+    if len(ours) > len(set(ours)):
+        raise AwsFault("MalformedInput", "A header of AWS's stands twice.", 400)
     protocol = str(model.protocol)
     if protocol in ("query", "ec2"):
         return _query_call(arrived, service, model, protocol)
@@ -59,18 +66,35 @@ def read_call(arrived: Arrived, service: str, path: str) -> Call:
 def _query_call(arrived: Arrived, service: str, model: ServiceModel, protocol: str) -> Call:
     try:
         text = arrived.body.decode("utf-8")
-        flat = dict(parse_qsl(arrived.query, keep_blank_values=True, max_num_fields=5000))
-        flat |= dict(parse_qsl(text, keep_blank_values=True, max_num_fields=5000))
+        pairs = [pair for part in (arrived.query, text) for pair in parse_qsl(part, keep_blank_values=True, max_num_fields=5000)]
     except (UnicodeDecodeError, ValueError) as error:
         raise AwsFault("MalformedInput", "The request body can't be read as a query.", 400) from error
+    flat = dict(pairs)
+    if len(flat) < len(pairs):
+        raise AwsFault("MalformedQueryString", "A parameter stands twice.", 400)
     name = flat.get("Action")
     if not name:
         raise AwsFault("MissingAction", "The request must contain the parameter Action.", 400)
     if name not in model.operation_names:
         raise AwsFault("InvalidAction", f"Could not find operation {name} for version {flat.get('Version', model.api_version)}", 400)
     operation = model.operation_model(name)
+    if protocol == "ec2":
+        known = _ec2_parameters(operation)
+        for key in flat:
+            if key.partition(".")[0] not in known and not key.startswith("X-Amz-"):
+                raise AwsFault("UnknownParameter", f"The parameter {key[:100]} is not recognized", 400)
     params = _unflatten(operation.input_shape, flat, "") if protocol == "query" else flat
     return Call(service, name, params or {}, protocol, operation)
+
+
+def _ec2_parameters(operation: OperationModel) -> set[str]:
+    """The names of an EC2 operation's parameters as they are sent, before any dot."""
+    shape = operation.input_shape
+    known = {"Action", "Version"}
+    for name, member in shape.members.items() if shape is not None else ():
+        sent = member.serialization.get("name", name)
+        known.add(member.serialization.get("queryName") or sent[:1].upper() + sent[1:])
+    return known
 
 
 def _unflatten(shape: Shape | None, flat: Mapping[str, str], prefix: str) -> Any:
@@ -93,6 +117,9 @@ def _unflatten(shape: Shape | None, flat: Mapping[str, str], prefix: str) -> Any
             if value is None:
                 break
             items.append(value)
+        start, most = f"{prefix}{member_name}.", len(items)
+        if any(k.startswith(start) and (n := k[len(start) :].partition(".")[0]).isdigit() and int(n) > most for k in flat):
+            raise AwsFault("MalformedInput", f"{prefix} leaves out a number.", 400)
         return items or ([] if flat.get(prefix) == "" else None)
     text = flat.get(prefix)
     if text is None:
@@ -120,7 +147,16 @@ def _json_call(arrived: Arrived, service: str, model: ServiceModel) -> Call:
         raise AwsFault("SerializationException", "The body is not JSON.", 400) from error
     if not isinstance(params, dict):
         raise AwsFault("SerializationException", "The body is no JSON object.", 400)
-    return Call(service, name, params, "json", model.operation_model(name))
+    operation = model.operation_model(name)
+    return Call(service, name, _known_members(operation, params), "json", operation)
+
+
+def _known_members(operation: OperationModel, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a JSON body that the operation has there; AWS passes over others."""
+    shape = operation.input_shape
+    members = shape.members if shape is not None else {}
+    sent = {m.serialization.get("name", name) for name, m in members.items() if "location" not in m.serialization}
+    return {name: value for name, value in given.items() if name in sent}
 
 
 @cache
@@ -146,9 +182,11 @@ def _group(label: str) -> str:
 
 
 def _rest_call(arrived: Arrived, service: str, model: ServiceModel, path: str, protocol: str) -> Call:
-    query = dict(parse_qsl(arrived.query, keep_blank_values=True))
+    query: dict[str, list[str]] = {}
+    for part, text in parse_qsl(arrived.query, keep_blank_values=True):
+        query.setdefault(part, []).append(text)
     for method, pattern, needed, name in _routes(service):
-        if method != arrived.method or not all(k in query and (v is None or query[k] == v) for k, v in needed.items()):
+        if method != arrived.method or not all(k in query and (v is None or query[k] == [v]) for k, v in needed.items()):
             continue
         match = pattern.fullmatch(path)
         if match is None:
@@ -156,23 +194,38 @@ def _rest_call(arrived: Arrived, service: str, model: ServiceModel, path: str, p
         operation = model.operation_model(name)
         if service == "s3" and not _s3_fits(operation, match, arrived):
             continue
-        params: dict[str, Any] = {}
         shape = operation.input_shape
+        if not _knows_query(operation, needed, query):
+            continue
+        params: dict[str, Any] = {}
         for member_name, member in shape.members.items() if shape is not None else ():
             place, key = member.serialization.get("location"), member.serialization.get("name", member_name)
             if place == "uri" and _group(key) in pattern.groupindex:
                 params[member_name] = unquote(match[_group(key)])
             elif place == "querystring" and key in query:
-                params[member_name] = query[key]
+                params[member_name] = query[key] if member.type_name == "list" else query[key][0]
             elif place == "header" and (value := arrived.header(key.lower())) is not None:
                 params[member_name] = value
         if protocol == "rest-json" and arrived.body[:1] == b"{":
             try:
-                params |= json.loads(arrived.body)
+                params = _known_members(operation, json.loads(arrived.body)) | params
             except (ValueError, RecursionError) as error:
                 raise AwsFault("SerializationException", "The body is not JSON.", 400) from error
         return Call(service, name, params, protocol, operation)
     raise AwsFault("UnknownOperationException", f"No operation of {service} is {arrived.method} {path[:200]}", 404)
+
+
+def _knows_query(operation: OperationModel, needed: Mapping[str, str | None], query: Mapping[str, list[str]]) -> bool:
+    """Whether each part of the query is the operation's, once. ``?policy&tagging`` of a bucket is two operations, so none."""
+    shape = operation.input_shape
+    members = [m for m in shape.members.values() if m.serialization.get("location") == "querystring"] if shape is not None else []
+    if any(m.type_name == "map" for m in members):
+        return True
+    known = {m.serialization.get("name", ""): m.type_name == "list" for m in members}
+    return all(
+        (len(values) == 1 or known.get(key, False)) and (key in known or key in needed or key.lower().startswith(("x-amz-", "x-id")))
+        for key, values in query.items()
+    )
 
 
 def _s3_fits(operation: OperationModel, match: re.Match[str], arrived: Arrived) -> bool:
