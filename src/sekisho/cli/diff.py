@@ -41,7 +41,7 @@ def command(old: Path, new: Path, form: str) -> int:
 
 def _json(change: Any) -> dict[str, Any]:
     def region(value: Any) -> Any:
-        return None if value is None else value.to_json()
+        return None if value is None else change.shown(value).to_json()
 
     return {
         "what": change.what, "principal": change.principal, "subject": change.subject, "before": region(change.before),

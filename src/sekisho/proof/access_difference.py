@@ -27,12 +27,15 @@ from sekisho.policy.principals import caller
 from sekisho.proof.kinds import Kind, kinds
 from sekisho.proof.prove import Proof, prove_question
 from sekisho.proof.reach import USUAL, Reach, Row, reach
-from sekisho.proof.region import Region
+from sekisho.proof.reach import Kind as ReachKind
+from sekisho.proof.region import Region, Space
+from sekisho.proof.requests import possible_requests, sent_with
 from sekisho.proof.words import Words
 
 What = Literal["switch", "session", "action", "sign-in", "resource"]
 MOST_PAIRS = 3000
 """Kinds of requests that are asked of one principal; more are said to be unknown."""
+_ANYWHERE = ("from anywhere", "from any public address")
 NAMED = 5
 """Actions that a sentence names before it counts the rest."""
 
@@ -42,7 +45,8 @@ class Change:
     """What one principal gains and loses. ``what``: switch (``subject`` is the role), session (the role's own), action (``subject`` says which,
     in words), sign-in, resource (``principal`` is a resource whose policy is another one).
 
-    ``before`` and ``after`` are the whole regions; ``unknown`` says why a part can't be told, and then nothing is claimed of that part.
+    ``before`` and ``after`` are the whole regions, of what AWS can send; each request in ``gained`` is refused by the old estate and allowed
+    by the new one, ``lost`` the other way about. ``unknown`` says why a part can't be told, and then nothing is claimed of that part.
     """
 
     what: What
@@ -55,6 +59,12 @@ class Change:
     unknown: tuple[str, ...] = ()
     example: tuple[str, str] | None = None
     """Of actions: one action and resource among them."""
+    care: Region | None = None
+    """What AWS can send for such a request; what that implies isn't said."""
+
+    def shown(self, region: Region | None) -> Region | None:
+        """A region without what AWS sends anyway, for printing."""
+        return region if region is None or self.care is None else region.narrowed(self.care)
 
 
 @dataclass(frozen=True)
@@ -77,30 +87,39 @@ class Difference:
         """One sentence for each gain and loss, in words: "tanaka: gains production/operator from 203.0.113.0/25 with MFA"."""
         said: dict[tuple[str, str], list[str]] = {}
         for change in self.changes:
-            if change.what == "session" and any(
-                c.what == "action" and c.principal == change.principal and c.before == change.before and c.after == change.after for c in self.changes
-            ):
-                continue  # the actions say the same, and which
-            said.setdefault((change.what, self._sentence(change)), []).append(self.words.principal(change.principal))
+            if change.what == "session" and any(self._says_the_same(change, c) for c in self.changes):
+                continue  # of its actions, and so better
+            who = change.principal if change.what == "resource" else self.words.principal(change.principal)
+            said.setdefault((change.what, self._sentence(change)), []).append(who)
         return tuple(f"{', '.join(dict.fromkeys(who))}: {text}" for (_, text), who in said.items())
+
+    @staticmethod
+    def _says_the_same(change: Change, other: Change) -> bool:
+        if other.what != "action" or other.principal != change.principal or other.unknown:
+            return False
+        return other.shown(other.before) == change.shown(change.before) and other.shown(other.after) == change.shown(change.after)
 
     def _sentence(self, change: Change) -> str:
         subject = self._subject(change)
         if change.unknown:
             return f"{subject}: can't be told: {'; '.join(change.unknown)}"
         assert change.before is not None and change.after is not None and change.gained is not None and change.lost is not None
-        was, now = (self.words.region(r, short=True) for r in (change.before, change.after))
-        gained, lost = (self.words.region(r, short=True) for r in (change.gained, change.lost))
+        before, after = change.shown(change.before), change.shown(change.after)
+        assert before is not None and after is not None
+        was, now, gained, lost = (
+            self.words.region(r, short=True) for r in (before, after, change.shown(change.gained), change.shown(change.lost)) if r is not None
+        )
         if not change.before:
             return f"gains {subject} {now}"
         if not change.after:
             return f"loses {subject} (was: {was})"
         if change.gained and change.lost:
             return f"{subject} {now}, was: {was}"
+        # Where the places stay, or one of the two is anywhere, both are said as they are; else what comes or goes, and what was or stays.
+        whole = self.words.places(before) == self.words.places(after)
         if change.gained:
-            # "from anywhere" says it better than "from anywhere but the office" does.
-            return f"gains {subject} {now if len(now) <= len(gained) else gained}, was: {was}"
-        if len(now) <= len(lost):
+            return f"gains {subject} {now if whole or now.startswith(_ANYWHERE) else gained}, was: {was}"
+        if whole or was.startswith(_ANYWHERE):
             return f"{subject} now only {now}, was: {was}"
         return f"loses {subject} {lost}, keeps it {now}"
 
@@ -161,12 +180,12 @@ class _Comparison:
         for (principal, role), (before, after) in found.items():
             reasons = tuple(dict.fromkeys(r for row in (*before, *after) for r in row.reasons))
             unknown = [row.unknown for row in (*before, *after) if row.unknown]
-            was, now = _all(r.obtain & r.care for r in before), _all(r.obtain & r.care for r in after)
+            was, now, care = _sent(before, after)
             gained, lost = now - was, was - now
             if unknown and _all(r.unknown for r in before) != _all(r.unknown for r in after):
                 yield Change("switch", principal, role, None, None, None, None, reasons or ("a part can't be known",))
             elif gained or lost:
-                yield Change("switch", principal, role, _shown(before), _shown(after), *_narrowed(gained, lost, before, after))
+                yield Change("switch", principal, role, was, now, gained, lost, care=care)
 
     def sessions(self) -> Iterator[Change]:
         """From where sessions of a role work, where the role is in both and can be had in both (F-01)."""
@@ -181,8 +200,10 @@ class _Comparison:
         for role, (before, after) in used.items():
             if before and after:
                 was, now = _all(before), _all(after)
+                care = possible_requests(was.space.joined(now.space), "role-session")
+                was, now = was & care, now & care
                 if was != now:
-                    yield Change("session", role, role, was, now, now - was, was - now)
+                    yield Change("session", role, role, was, now, now - was, was - now, care=care)
 
     def sign_ins(self) -> Iterator[Change]:
         """Method 3: from where an account's users can sign in at all."""
@@ -220,10 +241,12 @@ class _Comparison:
                 statements.append(statement)
         who = caller(new)
         facts = derived_context(who) if who is not None else {}
-        merged: list[tuple[Region, Region, list[Kind]]] = []
+        merged: list[tuple[Region, Region, Region, list[Kind]]] = []
         unknown: list[str] = []
         try:
-            for n, kind in enumerate(kinds(statements, facts, only=differing)):
+            # A boundary or control policy that comes or goes is about what it doesn't name as well.
+            whole = {layer for layer, _ in before} ^ {layer for layer, _ in after} - {"identity"}
+            for n, kind in enumerate(kinds(statements, facts, only=-1 if whole else differing)):
                 if n >= MOST_PAIRS:
                     unknown.append(f"its policies differ in more than {MOST_PAIRS:,} kinds of requests")
                     break
@@ -236,20 +259,19 @@ class _Comparison:
                 if (one and one.unknown) or (other and other.unknown):
                     unknown += [*(one.reasons if one else ()), *(other.reasons if other else ())]
                     continue
-                was, now = _possible(one), _possible(other)
-                if was is None or now is None:
-                    was, now = was if was is not None else _nothing(now), now if now is not None else _nothing(was)
+                care = _together(one, other)
+                was, now = (_all([p.allowed & care] if p else []) for p in (one, other))
                 if was != now:
-                    same = next((listed for a, b, listed in merged if a == was and b == now), None)
+                    same = next((listed for a, b, _, listed in merged if a == was and b == now), None)
                     if same is None:
-                        merged.append((was, now, [kind]))
+                        merged.append((was, now, care, [kind]))
                     else:
                         same.append(kind)
         except TooManyClasses:
             unknown.append("its policies tell more actions and resources apart than can be listed")
-        for was, now, listed in merged:
+        for was, now, care, listed in merged:
             example = (listed[0].action, listed[0].resource)
-            yield Change("action", new, _things(listed, statements, new), was, now, now - was, was - now, example=example)
+            yield Change("action", new, _things(listed, statements, new), was, now, now - was, was - now, example=example, care=care)
         if unknown:
             yield Change("action", new, "other actions", None, None, None, None, tuple(dict.fromkeys(unknown)))
 
@@ -294,32 +316,31 @@ _ANY_TRUST = Policy.parse(
 )
 
 
-def _possible(proof: Proof | None) -> Region | None:
-    return None if proof is None else (proof.allowed & proof.possible).narrowed(proof.possible)
+def _together(*proofs: Proof | None) -> Region:
+    """What AWS can send, told apart as finely as any of the proofs does: a key that one of them doesn't ask has no odd values either."""
+    known = [p for p in proofs if p is not None]
+    space = known[0].allowed.space.joined(known[-1].allowed.space) if known else Space()
+    return possible_requests(space, known[0].question.caller.kind) if known else space.everything()
 
 
-def _nothing(other: Region | None) -> Region:
-    assert other is not None
-    return other.space.nothing()
+def _sent(before: Sequence[Row], after: Sequence[Row]) -> tuple[Region, Region, Region]:
+    """Where rows open before and after, and what their callers can send at all; all told apart as finely as either side does."""
+    space = Space()
+    for row in (*before, *after):
+        space = space.joined(row.edge.sure.space)
+
+    def sent(kind: ReachKind) -> Region:
+        return sent_with(space, kind.kind, mfa=kind.mfa, on_call=kind.on_call)
+
+    was, now = (_all(had & sent(kind) for row in rows for kind, had in row.by_kind.items()) for rows in (before, after))
+    return was, now, _all(sent(kind) for kind in {k for row in (*before, *after) for k in row.start})
 
 
 def _all(regions: Iterable[Region]) -> Region:
-    from sekisho.proof.region import Space
-
     result: Region | None = None
     for region in regions:
         result = region if result is None else result | region
     return result if result is not None else Space().nothing()
-
-
-def _shown(rows: Sequence[Row]) -> Region:
-    """What the rows open, without what their callers' credentials imply."""
-    return _all(r.obtain for r in rows)
-
-
-def _narrowed(gained: Region, lost: Region, before: Sequence[Row], after: Sequence[Row]) -> tuple[Region, Region]:
-    care = _all(r.care for r in (*before, *after))
-    return gained.narrowed(care), lost.narrowed(care)
 
 
 # --- what a principal's answers rest on --------------------------------------------------------------------------------------

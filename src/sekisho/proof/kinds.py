@@ -75,7 +75,7 @@ def _texts(statement: ReadyStatement) -> Iterable[str]:
 
 
 def _spelled(statements: Sequence[ReadyStatement], action: str) -> str:
-    return next((t for s in statements for t in _texts(s) if t.lower() == action), action)
+    return next((t for s in statements for t in _texts(s) if t.lower() == action), "sts:AssumeRole" if action == "sts:assumerole" else action)
 
 
 class _Index:
@@ -107,7 +107,7 @@ def _actions(statements: Sequence[ReadyStatement], within: str | None) -> Iterat
         for text in _texts(statement):
             service, colon, _ = text.lower().partition(":")
             if not colon or "*" in service or "?" in service:
-                if text != "*":
+                if text not in ("*", "*:*"):
                     anywhere[Pattern.glob(text.lower())] = None
             else:
                 services.setdefault(service, {}).setdefault(text.lower(), text)
