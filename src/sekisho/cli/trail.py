@@ -186,14 +186,18 @@ def _coverage_body(coverage: Coverage) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
+
+
 def _print_coverage(coverage: Coverage) -> None:
     if not coverage.events:
         click.echo("Coverage: no events. Nothing can be said of what would happen: that there are none is not that there were none.")
         return
     regions = {r for found in coverage.accounts.values() for r in found}
     click.echo(
-        f"Coverage: {coverage.events:,} events of {len(coverage.accounts)} accounts in {len(regions)} Regions, {coverage.first:%Y-%m-%d} to "
-        f"{coverage.last:%Y-%m-%d} ({coverage.days} days)."
+        f"Coverage: {coverage.events:,} events of {_many(len(coverage.accounts), 'account')} in {_many(len(regions), 'Region')}, "
+        f"{coverage.first:%Y-%m-%d} to {coverage.last:%Y-%m-%d} ({_many(coverage.days, 'day')})."
     )
     if not coverage.data_events:
         click.echo("  Data events (S3 objects, Lambda invocations, ...) are not logged: calls of that kind are not here.")
@@ -339,9 +343,11 @@ def _replay_text(found: Replay, suggested: list[Suggested] | None) -> None:
         click.echo(f"Assumed, for {n:,} events: {what}.")
     for title, changes in (("Worked, and would be refused", found.refused), ("Was refused, and would work", found.allowed)):
         if changes:
-            out.print(table(f"{title}: {sum(c.events for c in changes):,} events", _HEAD, [_line(c) for c in changes[:20]]))
-            if len(changes) > 20:
-                click.echo(f"and {len(changes) - 20} more rows (--format json or csv has all)")
+            lines = _lines(changes)
+            out.print(table(f"{title}: {sum(c.events for c in changes):,} events", _HEAD, lines[:_MOST_SHOWN]))
+            if len(lines) > _MOST_SHOWN:
+                click.echo(f"and {len(lines) - _MOST_SHOWN} more rows")
+            click.echo("Each call by itself, with resource, address and days: --format json or csv.")
     if found.refused:
         for kind, values in _sums(found).items():
             shown = ", ".join(f"{_short(key)} {n:,}" for key, n in list(values.items())[:12])
@@ -358,16 +364,25 @@ def _replay_text(found: Replay, suggested: list[Suggested] | None) -> None:
     click.echo(_VERDICTS[found.verdict])
 
 
-_HEAD = ["events", "user", "action", "role or resource", "from", "network", "days", "decided by", "for example"]
+_HEAD = ["events", "user", "role", "network", "days", "actions", "decided by", "for example"]
 
 
-def _line(c: Change) -> list[str]:
-    decided = f"{c.layer}: {c.policy} statement {c.statement}" + (f" ({c.sid})" if c.sid else "") if c.policy is not None else f"{c.layer}: no Allow"
-    if c.place is not None and c.place.line is not None:
-        decided += f", {Path(c.place.file or '').name}:{c.place.line}"
-    days = sorted(c.days)
-    when = str(days[0]) if len(days) == 1 else f"{len(days)} from {days[0]}"
-    return [f"{c.events:,}", c.who.rpartition("/")[2], c.action, _short(c.resource), c.address or "", c.network, when, decided, c.example]
+def _lines(changes: list[Change]) -> list[list[str]]:
+    """One line for what one person did in one role from one network, where one statement decided."""
+    groups: dict[tuple[str, ...], list[Change]] = {}
+    for c in changes:
+        decided = f"{c.layer}: no Allow" if c.policy is None else f"{c.layer}: {c.policy} statement {c.statement}" + (f" ({c.sid})" if c.sid else "")
+        if c.place is not None and c.place.line is not None:
+            decided += f", {Path(c.place.file or '').name}:{c.place.line}"
+        groups.setdefault((_short(c.who), _short(c.role or ""), c.network, decided), []).append(c)
+    found = []
+    for (who, role, network, decided), members in groups.items():
+        days = sorted({d for c in members for d in c.days})
+        when = str(days[0]) if len(days) == 1 else f"{len(days)} from {days[0]}"
+        actions = list(dict.fromkeys(c.action for c in members))
+        events = sum(c.events for c in members)
+        found.append((events, [f"{events:,}", who, role, network, when, _cell(actions), decided, members[0].example]))
+    return [line for _, line in sorted(found, key=lambda f: -f[0])]
 
 
 def _short(arn: str) -> str:
@@ -465,7 +480,7 @@ def audit(
             _print_answer(QUESTIONS[name].title, name, rows)
         if estate is None and not questions:
             click.echo("Not asked: which users and roles were never used, and the statements behind refusals; both need --estate.")
-        click.echo(f"{found.findings:,} findings." if found.findings else "No findings in this trail.")
+        click.echo(f"{_many(found.findings, 'finding')}." if found.findings else "No findings in this trail.")
     ctx.exit(1 if found.findings or not found.coverage.events else 0)
 
 

@@ -321,8 +321,8 @@ def addresses(scope: Scope) -> Rows:
     """Where calls come from: by named network, and what is in none."""
     rows = _dicts(
         scope.connection,
-        """SELECT e.address, count(*) AS events, list(DISTINCT coalesce(r.root, e.principal, e.user_name)) AS who, min(e.event_time) AS first,
-                  max(e.event_time) AS last, count(*) FILTER (e.vpc_endpoint IS NOT NULL) AS by_endpoint
+        """SELECT e.address, count(*) AS events, list(DISTINCT coalesce(r.root, e.switch_from, e.principal, e.user_name)) AS who,
+                  min(e.event_time) AS first, max(e.event_time) AS last, count(*) FILTER (e.vpc_endpoint IS NOT NULL) AS by_endpoint
            FROM events e LEFT JOIN roots r ON r.new_key = e.access_key GROUP BY 1""",
     )
     found: dict[str, dict[str, Any]] = {}
