@@ -19,7 +19,7 @@ def access(estate: Estate, addresses: Iterable[str], everybody: Estate) -> froze
     for address in addresses:
         for entry in (u for a in estate.accounts for u in a.users):
             user, who = entry.arn, f"{entry.arn.split(':')[4]}/{entry.name}"
-            for kind, mfa in ((CredentialKind.CONSOLE, True), (CredentialKind.CONSOLE, False), (CredentialKind.KEY, None)):
+            for kind, mfa in ((CredentialKind.CONSOLE, True), (CredentialKind.KEY, None)):
                 context = request_context(kind, source_ip=address, mfa=mfa, mfa_age_s=60)
                 label = f"{kind.value}{'+mfa' if mfa else ''}"
                 for role in roles:

@@ -15,7 +15,7 @@ from sekisho.environment import parse_environment
 from .access import access, union
 
 COMPANY = Path(__file__).parents[2] / "src/sekisho/environment/examples/company.yaml"
-ADDRESSES = ("203.0.113.5", "203.0.113.130", "198.51.100.7", "192.0.2.70", "198.18.0.9", "2001:db8:10::5")
+ADDRESSES = ("203.0.113.5", "203.0.113.130", "198.51.100.7", "192.0.2.70", "198.18.0.9")
 
 
 def company(*edits: tuple[str, str]) -> Estate:
