@@ -189,7 +189,9 @@ _Signature = tuple[str, int, int]
 class Axis:
     """One context key (or several that hang together), its atoms, and for each ask the atoms where it holds and where it may hold."""
 
-    def __init__(self, keys: Sequence[str], asks: Sequence[Ask]) -> None:
+    def __init__(self, keys: Sequence[str], asks: Sequence[Ask], *, effort: float = 1.0) -> None:
+        self._trials = int(_MOST_TRIALS * effort)
+        self._work = int(_CLASS_WORK * effort)
         self.keys = tuple(keys)
         self.name = self.keys[0] if len(self.keys) == 1 else " + ".join(self.keys)
         self.asks = tuple(asks)
@@ -359,7 +361,7 @@ class Axis:
         shown = [_shown(p) for p in listed]
         wild_shown = [(i, shown[i]) for i, p in enumerate(listed) if p.literal is None]
         literal_shown = tuple(s for p, s in zip(listed, shown) if p.literal)
-        found = _plain_classes(listed) or classes(listed, limit=max(64, min(MOST_ATOMS, _CLASS_WORK // machines // 8)))
+        found = _plain_classes(listed) or classes(listed, limit=max(64, min(MOST_ATOMS, self._work // machines // 8)))
         if len(found) > 16 * MOST_ATOMS:
             raise TooManyAtoms
         for text, matched in sorted(found, key=lambda c: (c.matched.bit_count(), c.matched)):
@@ -475,7 +477,7 @@ class Axis:
                 if text in values:
                     continue
                 trials += len(self.asks)
-                if trials > _MOST_TRIALS or len(found) > MOST_ATOMS:
+                if trials > self._trials or len(found) > MOST_ATOMS:
                     raise TooManyAtoms
                 wider = (*values, text)
                 signature = self._asked({**given, key: wider})
@@ -514,7 +516,7 @@ class Axis:
                 options.append(list(more))
             for rest in product(*options):
                 trials += len(self.asks)
-                if trials > _MOST_TRIALS or len(self.atoms) > MOST_ATOMS:
+                if trials > self._trials or len(self.atoms) > MOST_ATOMS:
                     raise TooManyAtoms
                 self._put({**given, **{k: v for k, v in zip(mains, rest) if v is not None}}, None)
         self._add_unseen(f"{self.shown}: one is a variable in the values of the other")
@@ -555,7 +557,9 @@ def axes_of(asks: Iterable[Ask]) -> tuple[Axis, ...]:
     asked: dict[str, list[Ask]] = {}
     for ask in listed:
         asked.setdefault(root(ask.keys[0]), []).append(ask)
-    axes = [Axis(sorted(keys), asked[r]) for r, keys in members.items()]
+    # Many keys share what is spent on finding their values: all together take seconds at most.
+    effort = min(1.0, 8 / len(members)) if members else 1.0
+    axes = [Axis(sorted(keys), asked[r], effort=effort) for r, keys in members.items()]
     return tuple(sorted(axes, key=lambda axis: (_ORDER.get(axis.keys[0], len(_ORDER)), axis.keys)))
 
 
