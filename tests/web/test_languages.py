@@ -6,7 +6,6 @@ import re
 import string
 from pathlib import Path
 
-
 import sekisho.web
 from sandbox.people import Sandbox
 from sekisho.language import CATALOGUES, pages_en, pages_ja

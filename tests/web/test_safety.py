@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -209,7 +209,7 @@ def test_script_in_names_tags_and_documents_is_only_text(plain: Sandbox) -> None
     visitor.switch(J, "Odd", displayName=SCRIPT, color='"><script>alert(1)</script>')
     assert SCRIPT in visitor.page.form("/console/switchrole").fields["displayName"]
     visitor.open(f"/console/switchrole?{urlencode({'account': SCRIPT, 'roleName': SCRIPT, 'displayName': SCRIPT, 'color': SCRIPT})}")
-    visitor.open(f"/console/roles/{SCRIPT.replace('/', '%2F')}")
+    visitor.open(f"/console/roles/{quote('<script>alert(1)')}")
     visitor.come_from(SCRIPT)
     assert SCRIPT in visitor.page.text, "the notice shows what couldn't be read"
     visitor.send("GET", f"/console/sign-in?{urlencode({'account': SCRIPT})}")
