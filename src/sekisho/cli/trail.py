@@ -401,7 +401,7 @@ _VERDICTS = {
 
 @command.command(epilog="Example: sekisho trail generate --estate sekisho.yaml --days 28 --seed 7 --out made")
 @click.option("--estate", "estate_path", type=click.Path(path_type=Path), required=True, help="The sekisho.yaml or estate whose people work.")
-@click.option("--days", type=click.IntRange(1, 3660), default=28, show_default=True)
+@click.option("--days", type=click.IntRange(1, 3660), default=28, show_default=True, help="How many days.")
 @click.option("--start", type=_Day(), default="2026-01-05", show_default=True, help="The first day.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--busy", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="How much people do: 1 is some 50 events a day each.")
