@@ -51,12 +51,13 @@ def command(
 
     known, environment = load_both(estate)
     question = replace(_asked(known, environment, principal, words, place, mfa, credentials, moment, endpoint, keys), exact=exactly)
-    answer = ask(question, known)
+    places = _places(environment)
+    answer = ask(question, known, liked={"aws:sourceip": tuple(places)})
     said = Words(environment.wanted.networks if environment else {}, {a.id: a.name for a in known.accounts if a.name})
     if form == "json":
         print_json("can", _json(answer))
     else:
-        for line in lines(answer, said):
+        for line in lines(answer, said, places):
             click.echo(line)
     return 0 if answer.verdict == "allow" else 1
 
@@ -177,8 +178,26 @@ def _time(text: str) -> str:
 # --- the answer ------------------------------------------------------------------------------------------------------------
 
 
-def lines(answer: Answer, words: Words) -> list[str]:
-    """The answer in sentences."""
+def _places(environment: Environment | None) -> dict[str, str]:
+    """Address → name: vantage points that lie in a named network, then the first address of each network, then other vantage points."""
+    if environment is None:
+        return {}
+    import ipaddress
+
+    networks = {name: [ipaddress.ip_network(c) for c in cidrs] for name, cidrs in environment.wanted.networks.items()}
+    points = {str(address): name for name, address in environment.vantage_points.items()}
+    inside = {a: n for a, n in points.items() if any(ipaddress.ip_address(a) in c for cidrs in networks.values() for c in cidrs)}
+    found = dict(inside)
+    for name, cidrs in networks.items():
+        for cidr in cidrs:
+            address = str(cidr[0] if cidr.num_addresses == 1 else cidr[1])
+            if not any(ipaddress.ip_address(a) in cidr for a in inside):
+                found.setdefault(address, name)
+    return {**found, **{a: n for a, n in points.items() if a not in found}}
+
+
+def lines(answer: Answer, words: Words, places: Mapping[str, str]) -> list[str]:
+    """The answer in sentences. ``places``: address → name."""
     asked = answer.asked
     who = words.principal(asked.principal)
     what = f"switch to {words.role(asked.resource)}" if asked.action.lower() == "sts:assumerole" else f"do {asked.action}"
@@ -197,7 +216,7 @@ def lines(answer: Answer, words: Words) -> list[str]:
     found += _because(answer)
     if decision.message:
         found.append(f"  AWS would say: {decision.message}")
-    found += _flips(answer)
+    found += _flips(answer, places)
     return found
 
 
@@ -211,9 +230,10 @@ def _because(answer: Answer) -> list[str]:
         at = reason.place
         name = reason.policy or reason.layer
         sid = f" ({reason.sid})" if reason.sid else ""
-        where = f", {at}" if at and str(at) else ""
-        origin = f", from {reason.origin}" if reason.origin else ""
-        found.append(f"{head}{_layer(answer, reason.layer)}: {reason.block.effect} by {name} statement {reason.statement}{sid}{where}{origin}")
+        # The line of the file says where it comes from; the place inside a document that it was compiled to would say it again.
+        where = f", {at}" if at and str(at) and not reason.origin else ""
+        origin = f", {reason.origin}" if reason.origin else ""
+        found.append(f"{head}{_layer(answer, reason.layer)}: {reason.block.effect} by {name}, statement {reason.statement}{sid}{where}{origin}")
     if decision.outcome == "implicit_deny":
         found.append(f"{head}nothing in the {_layer(answer, decision.layer or '')} allows it:")
         found += [f"    {miss}" for miss in decision.misses if miss.layer == decision.layer][:8]
@@ -229,21 +249,21 @@ def _layer(answer: Answer, layer: str) -> str:
     }.get(layer, layer.replace("_", " ") + " policy")  # fmt: skip
 
 
-def _flips(answer: Answer) -> list[str]:
+def _flips(answer: Answer, places: Mapping[str, str]) -> list[str]:
     changes = answer.flips
     outcome = "refused" if answer.decision.allowed else "allowed"
     if changes is None:
         return [] if answer.decision.allowed else ["  No change of address, MFA or any other part of the request would make it allowed."]
     if not changes:
         return []
-    return [f"  {_changed(changes)} it would be {outcome}."]
+    return [f"  {_changed(changes, places)} it would be {outcome}."]
 
 
-def _changed(changes: Mapping[str, Any]) -> str:
+def _changed(changes: Mapping[str, Any], places: Mapping[str, str]) -> str:
     from sekisho.language import say
     from sekisho.proof.words import turns
 
-    text = say("turn.and").join(turn.text() for turn in turns(changes))
+    text = say("turn.and").join(turn.text() for turn in turns(changes, places))
     return text[:1].upper() + text[1:]
 
 

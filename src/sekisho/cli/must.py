@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +60,3 @@ def must_lines(found: Sequence[Held], estate: Estate, file: str | Path) -> list[
 def fails(found: Sequence[Held]) -> bool:
     """Whether some invariant doesn't surely hold."""
     return any(h.holds is not True for h in found)
-
-
-def expired_lines(environment: Environment, today: date) -> list[str]:
-    """What ``accepted`` accepts no longer, each with its line of the file."""
-    from sekisho.environment import acceptances
-
-    return [str(a) for a in acceptances(environment, today) if a.expired]

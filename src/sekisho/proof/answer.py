@@ -7,7 +7,7 @@ inside it, so the two can't differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -21,6 +21,7 @@ from sekisho.proof.prove import Proof, prove
 from sekisho.proof.reach import USUAL
 from sekisho.proof.region import Region
 from sekisho.proof.requests import AGE, ISSUED, MFA, is_absent, possible_requests, sent_with
+from sekisho.proof.witness import ORDINARY, natural
 
 Verdict = Literal["allow", "deny", "depends", "unknown"]
 
@@ -53,6 +54,8 @@ class Answer:
     estate: Estate
     settings: Settings
     meant: Region
+    liked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Values that an example or a change has rather than others, by key: addresses of places that have a name."""
 
     @property
     def allowed(self) -> Region:
@@ -74,8 +77,15 @@ class Answer:
     def example(self) -> Request:
         """One request of those meant, which shows the answer: allowed for allow, refused otherwise."""
         shown = self.unknown if self.verdict == "unknown" else self.allowed if self.verdict == "allow" else self.meant - self.proof.allowed
-        context = shown.witness() or self.meant.witness() or {}
+        region = shown or self.meant
+        context = natural(region, region.witness() or {}, self._natural)
+        # What was asked about is shown as it was asked: the address itself, not another that no policy tells from it.
+        context.update({k: v for k, v in ((k.lower(), v) for k, v in self.asked.context.items()) if v is not None})
         return self._request(context)
+
+    @property
+    def _natural(self) -> dict[str, Sequence[str]]:
+        return {**ORDINARY, **{k: (*v, *ORDINARY.get(k, ())) for k, v in self.liked.items()}}
 
     def _request(self, context: Mapping[str, Value]) -> Request:
         asked = self.asked
@@ -98,11 +108,17 @@ class Answer:
         kind = self.proof.question.caller.kind
         possible = possible_requests(space, kind)
         wanted = (possible - self.proof.allowed - self.proof.unknown) if self.decision.allowed else (self.proof.allowed & possible)
-        return wanted.changes(self.example.context)
+        changes = wanted.changes(self.example.context)
+        if not changes:
+            return changes
+        context = {k: v for k, v in {**self.example.context, **changes}.items() if v is not None}
+        # An ordinary address is refused as well as any; allowed is said from a place that has a name, if there is one.
+        liked = ORDINARY if self.decision.allowed else self._natural
+        return {**changes, **{k: v for k, v in natural(wanted, context, liked, keys=changes).items() if k in changes}}
 
 
-def ask(asked: Asked, estate: Estate, settings: Settings = DEFAULT) -> Answer:
-    """Answer a question about ``estate``.
+def ask(asked: Asked, estate: Estate, settings: Settings = DEFAULT, *, liked: Mapping[str, Sequence[str]] | None = None) -> Answer:
+    """Answer a question about ``estate``. ``liked``: values to show rather than others, by key in lower case.
 
     >>> ask(Asked("arn:aws:iam::111122223333:user/a", "sts:GetCallerIdentity"), Estate()).verdict
     'allow'
@@ -114,7 +130,7 @@ def ask(asked: Asked, estate: Estate, settings: Settings = DEFAULT) -> Answer:
     )  # fmt: skip
     usual = {k: v for k, v in USUAL.items() if k not in known and not any(k.startswith("*") and n.startswith(k[1:]) for n in known)}
     proof = prove(request, estate, settings, given=usual)
-    return Answer(asked, proof, estate, settings, _meant(asked, proof, known))
+    return Answer(asked, proof, estate, settings, _meant(asked, proof, known), liked or {})
 
 
 def _meant(asked: Asked, proof: Proof, known: Mapping[str, Value | None]) -> Region:

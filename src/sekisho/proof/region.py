@@ -557,20 +557,21 @@ class Region:
                 if mask >> at & 1:
                     options.append((cost, 0, steps))
                 else:
-                    atom = min(_bits(mask), key=axis.rank)
-                    options.append((cost + 1, axis.rank(atom)[0], ((level, atom), *steps)))
+                    given = {k: full[k] for k in axis.keys if k in full}
+                    changed, rank, atom = min((_differing(axis.atoms[a].context, given), axis.rank(a), a) for a in _bits(mask))
+                    options.append((cost + changed, rank[0], ((level, atom), *steps)))
             cost, _, steps = min(options, key=lambda o: (o[0], o[1]))
             best[node] = (cost, steps)
             return best[node]
 
-        changed: dict[str, Value | None] = {}
+        changes: dict[str, Value | None] = {}
         for level, atom in cheapest(self.node)[1]:
             axis = space.axes[level]
             for key in axis.keys:
                 value = axis.atoms[atom].context.get(key)
                 if value != full.get(key):
-                    changed[key] = value
-        return changed
+                    changes[key] = value
+        return changes
 
     def boxes(self) -> list[Box]:
         """Disjoint boxes that make up the region: axis name → mask of its atoms. Empty list: nothing; one empty box: everything."""
@@ -602,6 +603,11 @@ class Region:
 
     def __repr__(self) -> str:
         return f"<Region {'nothing' if self.is_empty else 'everything' if self.is_everything else self.to_json()}>"
+
+
+def _differing(one: Context, other: Context) -> int:
+    """How many keys have another value, or are in one alone."""
+    return sum(1 for k in {**one, **other} if one.get(k) != other.get(k))
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -160,8 +160,10 @@ class Turn:
         return say(f"turn.{self.kind}", self.values, language)
 
 
-def turns(changes: Mapping[str, Value | None]) -> list[Turn]:
+def turns(changes: Mapping[str, Value | None], places: Mapping[str, str] | None = None) -> list[Turn]:
     """Changed keys of a request (``Answer.flips``) as what somebody would do: another network first, then MFA, then the rest.
+
+    ``places``: address → what the place is called.
 
     >>> turns({"aws:multifactorauthpresent": "true", "aws:sourceip": "203.0.113.10"})
     [Turn(kind='address', values={'address': '203.0.113.10'}), Turn(kind='mfa', values={})]
@@ -174,7 +176,9 @@ def turns(changes: Mapping[str, Value | None]) -> list[Turn]:
         if key in (_MFA.lower(), "aws:tokenissuetime") or (key == _AGE.lower() and mfa != "left" and value is None):
             continue
         if key == _IP.lower():
-            found.append(Turn("endpoint") if value is None else Turn("address", {"address": value if isinstance(value, str) else ", ".join(value)}))
+            address = value if isinstance(value, str) else ", ".join(value or ())
+            name = (places or {}).get(address)
+            found.append(Turn("endpoint") if value is None else Turn("address", {"address": f"{name} ({address})" if name else address}))
         elif value is None:
             found.append(Turn("absent", {"key": spelled(key)}))
         else:
