@@ -20,6 +20,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q -c constraints.txt -e '.[test]'
 	@$(BIN)/python tools/aws_cli.py $(VENV)/aws-cli
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; } >/dev/null 2>&1 || \
+	  echo "there is no chromium and it can't be installed here, so the tests of the console in a browser will be skipped" >&2
 	@touch $@
 
 try: $(VENV)/.ready  ## walk the article's environment on an AWS that runs here

@@ -98,7 +98,7 @@ class Visit:
             name = self.console.networks.name(Origin(address))
             texts.append(self.say(f"turn.{turn.kind}", **{**turn.values, "address": f"{name} ({address})"} if name else turn.values))
         text = self.say("turn.and").join(texts)
-        return text[:1].upper() + text[1:]
+        return text[:1].upper() + text[1:] if self.browser.language == "en" else text
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         browser = self.browser
