@@ -31,7 +31,7 @@ from sekisho.proof.reach import USER_KINDS, USUAL, Kind, Reach, Row, reach
 from sekisho.proof.region import Region
 from sekisho.proof.requests import SOURCE_IP, sent_with
 from sekisho.proof.sign_in import sign_in_region
-from sekisho.proof.witness import row_request, session_of, shown
+from sekisho.proof.witness import row_request, sendable, session_of, shown
 from sekisho.proof.words import Words
 
 Holds = Literal[True, False, "unknown"]
@@ -215,13 +215,18 @@ class _Checker:
     def _ways(self, role: str) -> Iterator[Row]:
         """The ways of all who can set out: users, providers, and roles that somebody gets into from outside of the estate."""
         for row in self._rows.get(role, ()):
-            if ":role/" not in row.principal or row.principal in self._entered:
+            if ":role/" not in row.principal or (row.principal in self._entered and row.principal != role):
                 yield row
 
     @cached_property
-    def _entered(self) -> frozenset[str]:
-        """Roles whose sessions services, providers and foreign accounts may have, themselves: those of other roles are ways of theirs."""
-        return frozenset(r.arn for a in self.estate.accounts for r in a.roles if any(True for _ in self._strangers(r)))
+    def _entered(self) -> Mapping[str, bool]:
+        """Roles whose sessions services and foreign accounts may have themselves, and whether that is sure; what they go on to are ways."""
+        found: dict[str, bool] = {}
+        for role in (r for a in self.estate.accounts for r in a.roles):
+            sure = [not (proof.allowed & proof.possible).is_empty for _, proof in self._strangers(role)]
+            if sure:
+                found[role.arn] = any(sure)
+        return found
 
     def _strangers(self, role: Role) -> Iterator[tuple[Request, Proof]]:
         """Services and principals of accounts outside the estate whom a role's trust policy lets in, or may."""
@@ -265,10 +270,12 @@ class _Checker:
         witness = row_request(row, outside)
         way = f" by way of {' and '.join(map(self._who, row.hops[:-1]))}" if len(row.hops) > 1 else ""
         who, role = self._who(row.principal), self._who(row.role)
-        if witness is not None:
+        if witness is not None and self._entered.get(row.principal, True):
             yield _Found(f"{who} gets into {role}{way}", witness)
-        elif (unsure := row.edge.unsure & row.care) and (outside is None or unsure.meets(outside)):
-            yield _Found(f"whether {who} gets into {role}{way} can't be known: {'; '.join(row.reasons)}", sure=False)
+        elif witness is not None:
+            yield _Found(f"{who} gets into {role}{way}, and whether anybody gets into {who} can't be known", sure=False)
+        elif sendable(row.edge.unsure & outside if outside is not None else row.edge.unsure, row.start):
+            yield _Found(f"whether {who} gets into {role}{way} can't be known: {'; '.join(row.edge.reasons)}", sure=False)
 
     def _by_strangers(self, role: str, outside: Region | None) -> Iterator[_Found]:
         holder = self.estate.role(role)
@@ -306,9 +313,9 @@ class _Checker:
 
     def _allowed_things(
         self, principal: str, role: str, account: str, within: str | None, signed: Iterable[Kind]
-    ) -> Iterator[tuple[Request, Region, Region, tuple[str, ...]]]:
-        """(request, contexts where it is allowed, where it can't be known, why) of each kind of request that policies of a principal tell
-        apart, for each of the given kinds of credentials."""
+    ) -> Iterator[tuple[Request, Kind, Region, Region, tuple[str, ...]]]:
+        """(request, how it is signed, contexts where it is allowed, where it can't be known, why), of each kind of request that the policies
+        of a principal tell apart, for each of the given kinds of credentials."""
         base = Request(principal, ASSUME, "*", resource_account=account, role=role)
         layers = layers_of(self.estate, base, account)
         statements = self._statements(layers)
@@ -324,10 +331,10 @@ class _Checker:
                 if question.always:
                     continue
                 proof = prove_question(question, {k: v for k, v in USUAL.items() if not k.startswith("*")})
-                sent = sent_with(proof.allowed.space, kind.kind, mfa=kind.mfa, on_call=False)
-                allowed, unknown = proof.allowed & sent, proof.unknown & sent
+                asked = kind._replace(on_call=False)
+                allowed, unknown = sendable(proof.allowed, (asked,)), sendable(proof.unknown, (asked,))
                 if allowed or unknown:
-                    yield request, allowed, unknown, proof.reasons
+                    yield request, asked, allowed, unknown, proof.reasons
 
     def _sessions(self, demand: SessionsOnlyFrom) -> Iterator[_Found]:
         outside = ~region_where({"IpAddress": {"aws:SourceIp": list(demand.networks)}})
@@ -337,8 +344,8 @@ class _Checker:
                 mfas.add(False)
             signed = [Kind("role-session", CredentialKind.ROLE_SESSION, mfa, False, mfa) for mfa in sorted(mfas)]
             try:
-                for request, allowed, unknown, reasons in self._allowed_things(session_of(role), role, role.split(":")[4], None, signed):
-                    context = shown(allowed & outside)
+                for request, kind, allowed, unknown, reasons in self._allowed_things(session_of(role), role, role.split(":")[4], None, signed):
+                    context = shown(sendable(allowed & outside, (kind,)))
                     if context is not None:
                         yield _Found(f"a session of {self._who(role)} may do {request.action}", request.with_context(context))
                     elif unknown.meets(outside):
@@ -378,7 +385,7 @@ class _Checker:
     def _does(self, principal: str, role: str, account: Account, within: str, signed: Iterable[Kind], who: str) -> Iterator[_Found]:
         doer = self._who(who) if not role else f"{self._who(who)}, as a session of {self._who(role)},"
         try:
-            for request, allowed, unknown, reasons in self._allowed_things(principal, role, account.id, within, signed):
+            for request, _, allowed, unknown, reasons in self._allowed_things(principal, role, account.id, within, signed):
                 context = shown(allowed)
                 if context is not None:
                     yield _Found(f"{doer} may do {request.action}", request.with_context(context))
@@ -460,6 +467,7 @@ class _Checker:
                 yield _Found(f"{arn} is not in the estate", sure=False)
                 continue
             yield from self._steps(user, account)
+            yield from self._for_others(user, account)
             yield from self._nothing_else(user, account)
             yield from self._no_switch(user)
 
@@ -489,7 +497,7 @@ class _Checker:
     def _nothing_else(self, user: User, account: Account) -> Iterator[_Found]:
         signed = [k for k in USER_KINDS if not k.mfa]
         try:
-            for request, allowed, unknown, reasons in self._allowed_things(user.arn, "", account.id, None, signed):
+            for request, _, allowed, unknown, reasons in self._allowed_things(user.arn, "", account.id, None, signed):
                 action = request.action.lower()
                 if action in BEFORE_MFA and not (action in _FOR_ONESELF and _is_another(request.resource, user)):
                     continue
@@ -500,6 +508,16 @@ class _Checker:
                     yield _Found(f"whether {user.name} may do {request.action} without MFA can't be known: {'; '.join(reasons)}", sure=False)
         except TooManyClasses:
             yield _Found(f"the policies of {user.name} tell more requests apart than can be listed", sure=False)
+
+    def _for_others(self, user: User, account: Account) -> Iterator[_Found]:
+        """The same steps for somebody else (F-20): whom no policy names stands for all such."""
+        other = f"arn:aws:iam::{account.id}:user/somebody-else"
+        for action in ("iam:ChangePassword", "iam:EnableMFADevice", "iam:ResyncMFADevice"):
+            request = Request(user.arn, action, other, credentials=CredentialKind.CONSOLE)
+            proof = prove(request, self.estate, self.settings, given={k: v for k, v in USUAL.items() if not k.startswith("*")})
+            context = shown(sendable(proof.allowed, (_CONSOLE,)))
+            if context is not None:
+                yield _Found(f"{user.name} may do {action} for others without MFA", request.with_context(context))
 
     def _no_switch(self, user: User) -> Iterator[_Found]:
         for row in self._by_principal.get(user.arn, ()):
@@ -514,6 +532,7 @@ class _Checker:
         return found
 
 
+_CONSOLE = next(k for k in USER_KINDS if k.kind is CredentialKind.CONSOLE and not k.mfa)
 _MFA_GIVEN = region_where({"Bool": {"aws:MultiFactorAuthPresent": "true"}})
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sekisho.decision import CredentialKind, Request
 from sekisho.policy.condition import Value
-from sekisho.proof.reach import Row
+from sekisho.proof.reach import Kind, Row
 from sekisho.proof.region import Region
+from sekisho.proof.requests import sent_with, union_of
 
 ORDINARY: Mapping[str, Sequence[str]] = {
     "aws:sourceip": ("192.0.2.1", "198.51.100.1", "203.0.113.1", "192.0.2.44", "2001:db8::1"),
@@ -44,6 +45,11 @@ def shown(region: Region, liked: Mapping[str, Sequence[str]] = ORDINARY) -> dict
     return {k: v for k, v in natural(region, context, liked).items() if k not in space.fixed and space.usual.get(k) != v}
 
 
+def sendable(region: Region, kinds: Iterable[Kind]) -> Region:
+    """What calls signed in one of these ways can bring of a region: asked anew, where it looks at more keys than when it was last asked."""
+    return union_of((region & sent_with(region.space, k.kind, mfa=k.mfa, on_call=k.on_call) for k in kinds), region.space)
+
+
 def session_of(role: str, name: str = "anyone") -> str:
     """The ARN of a role's session."""
     _, partition, _, _, account, path = role.split(":", 5)
@@ -53,7 +59,7 @@ def session_of(role: str, name: str = "anyone") -> str:
 def row_request(row: Row, within: Region | None = None) -> Request | None:
     """The last call of a way to a role, with a context inside ``within``; None where it can't be made there."""
     for kind, had in row.by_kind.items():
-        context = shown(had & within if within is not None else had)
+        context = shown(sendable(had & within, (kind,)) if within is not None else had)
         if context is not None:
             return request_of(row, context, kind.kind)
     return None
