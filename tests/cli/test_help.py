@@ -71,7 +71,7 @@ LEFT_TO_OTHERS: dict[str, str] = {
 }
 """Command → why its example isn't run here, and where it is."""
 
-STATUS: dict[str, int] = {"can": 1, "trail replay": 1, "plan": 1}
+STATUS: dict[str, int] = {"can": 1, "check": 1, "trail replay": 1, "plan": 1}
 """Command → exit status of its example, where that isn't 0: one that shows findings, say."""
 
 

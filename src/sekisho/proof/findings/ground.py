@@ -7,11 +7,12 @@ Users whose policies, tags and memberships are the same, and whose policies don'
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sekisho.decision import CredentialKind, Decision, Request, decide
+from sekisho.decision import Authorizer, CredentialKind, Decision, Request, decide
+from sekisho.decision.decide import Question
 from sekisho.decision.layers import Layers, layers_of
 from sekisho.errors import Place
 from sekisho.estate import Account, Estate, Group, Role, User
@@ -24,7 +25,7 @@ from sekisho.proof.findings.finding import Finding, Said, Severity
 from sekisho.proof.probe import action_of, probes, resource_of
 from sekisho.proof.prove import Proof, prove, region_where
 from sekisho.proof.reach import ASSUME, USUAL, Kind, Reach, Row
-from sekisho.proof.region import Region
+from sekisho.proof.region import Region, Space
 from sekisho.proof.requests import SOURCE_IP, VPC_KEYS, is_absent, is_there, possible_requests, sent_with
 from sekisho.proof.witness import ORDINARY, natural
 from sekisho.proof.words import NETWORK_KEYS, Words
@@ -96,17 +97,24 @@ class Asked:
     proof: Proof
     estate: Estate
     settings: Settings
+    _known: dict[Signed, Region] = field(default_factory=dict, compare=False, repr=False)
+    _proofs: dict[CredentialKind, Proof] = field(default_factory=dict, compare=False, repr=False)
 
     def proof_as(self, signed: Signed) -> Proof:
         """The proof for one kind of credentials: STS and IAM refuse some things to session tokens whatever the policies say (D-24)."""
         if signed.kind is CredentialKind.SESSION_TOKEN and self.request.action.lower().startswith(("iam:", "sts:")):
-            return prove(self.request.replace(credentials=signed.kind), self.estate, self.settings, given=USUAL)
+            if signed.kind not in self._proofs:
+                self._proofs[signed.kind] = prove(self.request.replace(credentials=signed.kind), self.estate, self.settings, given=USUAL)
+            return self._proofs[signed.kind]
         return self.proof
 
     def sent(self, signed: Signed) -> Region:
         """What is allowed of requests signed in that way."""
-        allowed = self.proof_as(signed).allowed
-        return allowed & sent_with(allowed.space, signed.kind, mfa=signed.mfa, on_call=signed.on_call)
+        found = self._known.get(signed)
+        if found is None:
+            allowed = self.proof_as(signed).allowed
+            found = self._known[signed] = allowed & sent_with(allowed.space, signed.kind, mfa=signed.mfa, on_call=signed.on_call)
+        return found
 
     def refused(self, signed: Signed) -> Region:
         """What is surely refused of them."""
@@ -192,6 +200,7 @@ class Ground:
         self.settings = settings
         self.words = Words(networks or {}, {a.id: a.name for a in estate.accounts if a.name})
         self._layers: dict[str, Layers] = {}
+        self._alike: dict[tuple[Any, ...], list[Asked]] = {}
         self._sessions: dict[str, list[Asked]] = {}
         self._owns: dict[str, list[Asked]] = {}
         self._asked: dict[tuple[str, str, str], Asked] = {}
@@ -302,6 +311,15 @@ class Ground:
             found = self._asked[key] = Asked(request, prove(request, self.estate, self.settings, given=USUAL), self.estate, self.settings)
         return found
 
+    def may(self, principal: str, action: str, resource: str = "*") -> Asked | None:
+        """The proof of a question; None where some layer has no Allow that is about it, so that no context could help."""
+        if (principal, action, resource) not in self._asked:
+            account = principal.split(":")[4] if resource == "*" else None
+            question = Authorizer(self.estate, self.settings).question(Request(principal, action, resource, resource_account=account))
+            if question.refusal is not None or any(not c.matched and not c.unknown for c in question.clauses):
+                return None
+        return self.ask(principal, action, resource)
+
     def ask_with(self, principal: str, action: str, resource: str, given: Mapping[str, Value | None]) -> Asked:
         """The same where some of what is usual is otherwise."""
         account = principal.split(":")[4] if resource == "*" and principal.startswith("arn:") else None
@@ -312,7 +330,11 @@ class Ground:
         """What a role's own side lets in of a principal that has every leave it can be given."""
         request = Request(principal, ASSUME, role.arn)
         layers = layers_of(self.estate, request, role.arn.split(":")[4])
-        return prove(request, self._one_side(layers, identity=(ANY,)), self.settings, given=USUAL)
+        question = Question(request, self._one_side(layers, identity=(ANY,)), self.settings)
+        if any(not c.matched and not c.unknown for c in question.clauses):
+            nothing = Space().nothing()
+            return Proof(question, nothing, nothing)
+        return prove(question, given=USUAL)
 
     def permitted(self, principal: str, role_arn: str) -> Proof:
         """What a principal's own side lets out to a role, whatever that trusts."""
@@ -352,9 +374,30 @@ class Ground:
         """What the sessions of a role are allowed, one question a statement."""
         found = self._sessions.get(role.arn)
         if found is None:
-            arn = session_arn(role, name)
-            found = self._sessions[role.arn] = [self.ask(arn, a, r) for a, r in probes(self.identity(role.arn), self.settings)]
+            found = self._sessions[role.arn] = list(self._session(role, session_arn(role, name)))
         return found
+
+    def _session(self, role: Role, arn: str) -> Iterator[Asked]:
+        """Roles of one account with the same permissions, which don't look at names, are asked once."""
+        questions = list(probes(self.identity(role.arn), self.settings))
+        mark = (role.arn.split(":")[4], role.inline, role.attached, role.boundary, role.tags, len(questions))
+        naming = any(_NAMING & {c.key, *c.also} for p in self._limits(role) for s in ready_policy(p, self.settings).statements for c in s.conditions)
+        alike = self._alike.setdefault(mark, []) if not naming else []
+        if alike:
+            for one in alike:
+                yield replace(one, request=one.request.replace(principal=arn))
+            return
+        for action, resource in questions:
+            asked = self.ask(arn, action, resource)
+            alike.append(asked)
+            yield asked
+
+    def _limits(self, role: Role) -> Iterator[Policy]:
+        layers = self.layers(role.arn)
+        yield from layers.identity
+        yield from layers.boundary or ()
+        for level in layers.service_control or ():
+            yield from level
 
     def session_signed(self, way: Way) -> tuple[Signed, ...]:
         """How the sessions that a way ends in are signed (E-08)."""

@@ -50,13 +50,16 @@ def find(ground: Ground) -> Iterator[Finding]:
 
 def restricted(ground: Ground, kin: Kin) -> Region | None:
     """From where a user's own calls are refused, whatever the credentials; None where they aren't restricted, or there are none."""
-    outside: Region | None = None
-    for asked in ground.own(kin):
-        region = asked.any(USER_SIGNED)
-        if region:
-            here = closed(region)
-            outside = here if outside is None else outside & here
-    return outside if outside else None
+    known: dict[str, Region | None] = ground.__dict__.setdefault("restricted", {})
+    if kin.first.arn not in known:
+        outside: Region | None = None
+        for asked in ground.own(kin):
+            region = asked.any(USER_SIGNED)
+            if region:
+                here = closed(region)
+                outside = here if outside is None else outside & here
+        known[kin.first.arn] = outside if outside else None
+    return known[kin.first.arn]
 
 
 def _not_in_the_group(ground: Ground) -> Iterator[Finding]:
@@ -129,9 +132,9 @@ def _editing(ground: Ground, kin: Kin) -> Iterator[Finding]:
     questions += [("iam:UpdateAssumeRolePolicy", r.arn) for r in kin.account.roles if not r.is_service_linked][:3]
     found: list[tuple[Asked, Request]] = []
     for action, resource in questions:
-        asked = ground.ask(user.arn, action, resource)
-        witness = ground.shown(asked, asked.proof.allowed)
-        if witness is not None:
+        asked = ground.may(user.arn, action, resource)
+        witness = ground.shown(asked, asked.proof.allowed) if asked is not None else None
+        if asked is not None and witness is not None:
             found.append((asked, witness))
     if found:
         asked, witness = found[0]
@@ -212,7 +215,9 @@ def _side_door(ground: Ground, account: str, arn: str, actions: Sequence[str]) -
     for kin in ground.kins:
         for action in actions:
             for resource in (arn, f"{arn}/x"):
-                asked = ground.ask(kin.first.arn, action, resource)
+                asked = ground.may(kin.first.arn, action, resource)
+                if asked is None:
+                    continue
                 region = asked.any(USER_SIGNED)
                 if kin.account.id == account and not _by_resource(ground, asked, region):
                     continue

@@ -70,14 +70,15 @@ def _has_way_back(ground: Ground, account: str, outside: Region) -> bool:
     for kin in ground.kins:
         if kin.account.id == account:
             for action, kind in (("iam:PutGroupPolicy", "group"), ("iam:PutRolePolicy", "role")):
-                if ground.ask(kin.first.arn, action, f"arn:aws:iam::{account}:{kind}/x").any(USER_SIGNED).meets(outside):
+                asked = ground.may(kin.first.arn, action, f"arn:aws:iam::{account}:{kind}/x")
+                if asked is not None and asked.any(USER_SIGNED).meets(outside):
                     return True
     for role in ground.roles:
         if role.arn.split(":")[4] != account:
             continue
         gets_in = any(way.region.meets(outside) for way in ground.to_user(ground.ways.get(role.arn, ())))
         if gets_in and ground.session(role):
-            asked = ground.ask(session_arn(role, "anyone"), "iam:UpdateAssumeRolePolicy", role.arn)
-            if asked.any(SESSION_SIGNED).meets(outside):
+            asked = ground.may(session_arn(role, "anyone"), "iam:UpdateAssumeRolePolicy", role.arn)
+            if asked is not None and asked.any(SESSION_SIGNED).meets(outside):
                 return True
     return False

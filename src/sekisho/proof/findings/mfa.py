@@ -160,15 +160,15 @@ def _enrolment(ground: Ground, kin: Kin) -> Iterator[Finding]:
     device = f"arn:{partition}:iam::{account}:mfa/sekisho-somebody-else"
     any_kind = (CONSOLE_MFA, TOKEN_MFA, CONSOLE, KEY)
     # F-20: devices for others.
-    made, enabled = ground.ask(user.arn, "iam:CreateVirtualMFADevice", device), ground.ask(user.arn, "iam:EnableMFADevice", other)
-    if made.any(any_kind) and enabled.any(any_kind):
+    made, enabled = ground.may(user.arn, "iam:CreateVirtualMFADevice", device), ground.may(user.arn, "iam:EnableMFADevice", other)
+    if made is not None and enabled is not None and made.any(any_kind) and enabled.any(any_kind):
         witness = ground.shown(enabled, enabled.proof.allowed, any_kind)
         yield ground.finding("F-20", "high", "F-20", user.arn, witness, who=who)
     # B-04: a device taken away without MFA.
     own_device = f"arn:{partition}:iam::{account}:mfa/{user.name}"
     for action, resource in (("iam:DeactivateMFADevice", user.arn), ("iam:DeleteVirtualMFADevice", own_device)):
-        asked = ground.ask(user.arn, action, resource)
-        witness = ground.shown(asked, asked.proof.allowed, (KEY, CONSOLE))
+        asked = ground.may(user.arn, action, resource)
+        witness = ground.shown(asked, asked.proof.allowed, (KEY, CONSOLE)) if asked is not None else None
         if witness is not None:
             yield ground.finding("B-04", "high", "B-04", user.arn, witness, who=who, action=action)
             break
@@ -178,9 +178,9 @@ def _enrolment(ground: Ground, kin: Kin) -> Iterator[Finding]:
 
 def _keys_enrol(ground: Ground, kin: Kin, who: tuple[str, ...], device: str) -> Iterator[Finding]:
     user = kin.first
-    made = ground.ask(user.arn, "iam:CreateVirtualMFADevice", device)
-    enabled = ground.ask(user.arn, "iam:EnableMFADevice", user.arn)
-    if not (made.sent(KEY) and enabled.sent(KEY)):
+    made = ground.may(user.arn, "iam:CreateVirtualMFADevice", device)
+    enabled = ground.may(user.arn, "iam:EnableMFADevice", user.arn)
+    if made is None or enabled is None or not (made.sent(KEY) and enabled.sent(KEY)):
         return
     asked_for = any(
         w.row.by_kind and not {"key", "console", "session"} & set(w.row.kinds) for w in ground.ways_of(user.arn)

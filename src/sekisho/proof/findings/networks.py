@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 from sekisho.decision import Request
 from sekisho.policy.matching import ReadyStatement
@@ -36,14 +37,19 @@ IP_KEYS = frozenset((SOURCE_IP, "aws:vpcsourceip", "aws:ec2instancesourceprivate
 EVERY_V4, EVERY_V6 = region_where({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}), region_where({"IpAddress": {"aws:SourceIp": "::/0"}})
 
 
-class Limited(NamedTuple):
+@dataclass(frozen=True)
+class Limited:
     """A question whose answer depends on the address: about a principal's own calls, a switch, or a session's calls."""
 
-    asked: Asked
+    ask: Callable[[], Asked]
     signed: tuple[Signed, ...]
     region: Region
     who: tuple[str, ...]
     subject: str
+
+    @cached_property
+    def asked(self) -> Asked:
+        return self.ask()
 
 
 def limited(ground: Ground) -> Iterator[Limited]:
@@ -52,15 +58,22 @@ def limited(ground: Ground) -> Iterator[Limited]:
         for asked in ground.own(kin):
             region = asked.any(USER_SIGNED)
             if is_restricted(region) and sendable(region):
-                yield Limited(asked, USER_SIGNED, region, ground.names(u.arn for u in kin.users), kin.first.arn)
-    for way in ground.all_ways:
-        if is_restricted(way.region) and ":user/" in way.row.principal and len(way.row.hops) == 1:
-            yield Limited(ground.ask(way.row.principal, ASSUME, way.row.role), USER_SIGNED, way.region, ground.names(way.principals), way.row.role)
+                yield Limited(partial(_same, asked), USER_SIGNED, region, ground.names(u.arn for u in kin.users), kin.first.arn)
+    for way in ground.to_user(ground.all_ways):
+        if is_restricted(way.region) and len(way.row.hops) == 1:
+            ask = partial(ground.ask, way.row.principal, ASSUME, way.row.role)
+            yield Limited(ask, USER_SIGNED, way.region, ground.names(way.principals), way.row.role)
+    seen: set[int] = set()
     for role in ground.roles:
         for asked in ground.session(role):
             region = asked.any(SESSION_SIGNED)
-            if is_restricted(region):
-                yield Limited(asked, SESSION_SIGNED, region, (ground.words.role(role.arn),), role.arn)
+            if id(asked.proof) not in seen and is_restricted(region):
+                seen.add(id(asked.proof))
+                yield Limited(partial(_same, asked), SESSION_SIGNED, region, (ground.words.role(role.arn),), role.arn)
+
+
+def _same(asked: Asked) -> Asked:
+    return asked
 
 
 def find(ground: Ground) -> Iterator[Finding]:
@@ -96,7 +109,10 @@ def _shut_endpoints(ground: Ground, found: Sequence[Limited]) -> Iterator[Findin
     """F-02: nobody gets in through a VPC endpoint; a Deny whose author wrote IfExists thought otherwise."""
     quiet: list[tuple[Limited, Request]] = []
     seen: set[object] = set()
+    if_exists = any(c.condition.use.if_exists and c.key == SOURCE_IP for s, _ in ground.statements for c in s.conditions)
     for one in found:
+        if quiet and not if_exists:
+            break
         if one.region & one.region.space.where(SOURCE_IP, is_absent):
             continue
         through = every_place(one.region) & one.region.space.where(SOURCE_IP, is_absent)

@@ -26,7 +26,7 @@ from sekisho.proof.findings.ground import (
 )  # fmt: skip
 from sekisho.proof.prove import region_where
 from sekisho.proof.reach import ASSUME
-from sekisho.proof.requests import SOURCE_IP, possible_requests
+from sekisho.proof.requests import AGE, ISSUED, MFA, SOURCE_IP, VPC_KEYS, possible_requests
 
 _IN_IAM = ("iam:ListUsers", "iam:ChangePassword", "iam:GetUser", "iam:EnableMFADevice", "iam:ListRoles")
 NEARLY_FULL = 25
@@ -137,7 +137,7 @@ def askers(ground: Ground, holders: Sequence[str]) -> Iterator[tuple[Asked, tupl
 
 def _never_holds(ground: Ground, ready: ReadyStatement, holders: Sequence[str]) -> Iterator[Finding]:
     """T-02: no request that AWS sends meets the conditions: the statement is dead, and a dead Deny denies nothing."""
-    if not ready.conditions or any(c.unknown or c.also for c in ready.conditions):
+    if not _may_contradict(ready) or any(c.unknown or c.also for c in ready.conditions):
         return
     region = region_where(block_of(ready))
     if not region.meets(possible_requests(region.space, "user")):
@@ -146,6 +146,14 @@ def _never_holds(ground: Ground, ready: ReadyStatement, holders: Sequence[str]) 
             "T-02", severity, f"T-02.{ready.statement.effect.lower()}", holders[0], statement=ground.line(ready),  # type: ignore[arg-type]
             conditions=tuple(f"{c.condition.operator} {c.condition.key}" for c in ready.conditions),
         )  # fmt: skip
+
+
+def _may_contradict(ready: ReadyStatement) -> bool:
+    """Whether it is worth proving: one key twice, keys that exclude or imply each other, presence asked, or nothing left of a list."""
+    keys = [c.key for c in ready.conditions]
+    related = {SOURCE_IP, *VPC_KEYS} if SOURCE_IP in keys else {MFA, AGE, ISSUED}
+    alone = any(c.row is None or (c.wants == () and not c.row.negated) for c in ready.conditions)
+    return alone or len(set(keys)) < len(keys) or len(related.intersection(keys)) > 1
 
 
 # --- Regions -----------------------------------------------------------------------------------------------------------

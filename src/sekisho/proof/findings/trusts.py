@@ -164,8 +164,10 @@ def _services_shut_out(ground: Ground, role: Role) -> Iterator[Finding]:
 def _second_allow(ground: Ground, role: Role) -> Iterator[Finding]:
     """F-13 (D-28): one Allow asks for the network, and another of the same trust policy lets the same caller in from elsewhere."""
     allows = [s for s in ready_policy(role.trust, ground.settings).statements if not s.denies]
+    if len(allows) < 2:
+        return
     limits = [(s, r) for s in allows if s.conditions and is_restricted(r := region_where(block_of(s)))]
-    if not limits or len(allows) < 2:
+    if not limits:
         return
     for way in ground.ways.get(role.arn, ()):
         for limiting, region in limits:
