@@ -256,3 +256,32 @@ def test_users_over_the_trust_quota_offers_the_other_forms(article: Aws) -> None
     article.write(ARTICLE.replace("[test-user]", f"[test-user, {many}]"))
     said = article.sekisho("plan", str(article.file))
     assert said.status == 2 and "characters" in said.err and "trusts_as:" in said.err and "sekisho.yaml:" in said.err
+
+
+def test_method_3_the_sign_in_itself(start: Start) -> None:
+    """M-01, M-02: statements first, the switch last; read back; wider by a statement; when it goes, the switch first."""
+    aws = start(J, T)
+    glass = ARTICLE.replace("    users: [test-user]\n", "    users: [test-user]\n  break-glass: {users: [glass], networks: anywhere}\n")
+    with_sign_in = glass.replace("sign_in: anywhere ", "sign_in: [office, vpn] ")
+    assert with_sign_in != glass
+    aws.write(with_sign_in)
+    first = aws.sekisho("apply", str(aws.file), "--yes")
+    assert first.status == 0 and "Unverified:" in first.out and "M-06" in first.out, first
+    signin = [a for a in aws.faults.seen if "permission" in a or "authorization" in a]
+    assert signin[-1] == "put-console-authorization-configuration" and aws.faults.seen[-1] == signin[-1]
+    assert aws.sekisho("plan", str(aws.file)).status == 0
+    estate = aws.folder / "estate"
+    assert aws.sekisho("collect", "--accounts", f"{J},{T}", "--out", str(estate)).status == 0
+    assert difference(load(estate), load(aws.file)).is_empty
+
+    aws.write(with_sign_in.replace("sign_in: [office, vpn]", "sign_in: [office]"))
+    assert aws.sekisho("apply", str(aws.file), "--yes").status == 0
+    assert aws.sekisho("plan", str(aws.file)).status == 0
+    aws.write(glass)
+    kept = aws.sekisho("plan", str(aws.file))
+    assert kept.status == 0 and "the sign-in is limited by a policy that the file doesn't ask for" in kept.out
+    aws.write(glass + "exclusive: true\n")
+    aws.faults.reset()
+    assert aws.sekisho("apply", str(aws.file), "--yes").status == 0
+    assert aws.faults.seen[0] == "delete-console-authorization-configuration"
+    assert aws.sekisho("plan", str(aws.file)).status == 0

@@ -177,7 +177,7 @@ def test_killed_at_every_call_and_gone_on_with(name: str, start: Start, capsys: 
     assert kills >= len(plan.calls) * 0.6 and opened == 0
 
 
-EVERY = 1 if os.environ.get("SEKISHO_EXAMPLES") else 4
+EVERY = 1 if os.environ.get("SEKISHO_EXAMPLES") else 7
 """`make fuzz` takes an apply back from each of its calls, `make test` from some."""
 
 

@@ -70,6 +70,7 @@ _REMEDIES = {
     "DeleteConflict": "something still hangs on it that Sekisho doesn't manage: remove that, then run the same command",
 }
 
+_AGAIN = "run the same command again; an apply goes on where it stopped"
 _NO_CREDENTIALS = "give --profile or --role; the profile must be in your AWS config"
 _NO_NETWORK = "see whether the network and AWS_ENDPOINT_URL are right, then run the same command: it goes on where it stopped"
 
@@ -89,7 +90,7 @@ def carried_out(account: str, what: str, function: Callable[[], Any]) -> Any:
         body = error.response.get("Error", {})
         code, text = str(body.get("Code", "")), str(body.get("Message", ""))
         retried = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
-        raise AwsError(f"{account}: {what}: {code}: {text}", code=code, retried=retried, remedy=_REMEDIES.get(code)) from error
+        raise AwsError(f"{account}: {what}: {code}: {text}", code=code, retried=retried, remedy=_REMEDIES.get(code, _AGAIN)) from error
     except BotoCoreError as error:
         text = str(error)
         remedy = _NO_CREDENTIALS if any(w in text.lower() for w in ("credential", "profile")) else _NO_NETWORK

@@ -555,6 +555,8 @@ class _Account:
                 stays = "" if self.want.group(group.name) else ", which stays for that"
                 for user in self.foreign_members(group.name):
                     yield Foreign(self.id, user.arn, f"user {user.name}, who isn't of the file, is in group {group.name}{stays}")
+        if self.have.sign_in is not None and self.have.sign_in.enforced and self.want.sign_in is None:
+            yield Foreign(self.id, f"arn:aws:iam::{self.id}:root", "the sign-in is limited by a policy that the file doesn't ask for")
         for policy in self.have.policies:
             if policy.path == OURS and self.want.managed(policy.arn) is None and self.held_by_others(policy.arn):
                 yield Foreign(self.id, policy.arn, f"policy {policy.name} is no longer of the file, but others hold it")
