@@ -43,6 +43,7 @@ PREPARED: dict[str, str] = {
     "compile": "sekisho init",
     "can": "sekisho init",
     "reach": "sekisho init",
+    "check": "sekisho init",
     "diff": "sekisho init\nsekisho init new.yaml",
     "trail ingest": _LOGS,
     "trail show": _INGESTED,
