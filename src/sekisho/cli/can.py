@@ -212,9 +212,10 @@ def lines(answer: Answer, words: Words, places: Mapping[str, str]) -> list[str]:
         found = [f"It depends: {who} can {what} {words.region(answer.allowed.narrowed(answer.meant))}, and not otherwise."]
     else:
         reasons = "; ".join(answer.proof.reasons) or "a part of it can't be known"
-        found = [f"Unknown: whether {who} can {what} can't be told {words.region(answer.unknown.narrowed(answer.meant))}: {reasons}."]
+        where = words.region(answer.unknown.narrowed(answer.meant))
+        found = [f"Unknown: whether {who} can {what} can't be told{'' if where == 'from anywhere' else f' {where}'}: {reasons}."]
     found += _because(answer)
-    if decision.message:
+    if decision.message and decision.outcome != "unknown":
         found.append(f"  AWS would say: {decision.message}")
     found += _flips(answer, places)
     return found
