@@ -28,7 +28,7 @@ pytestmark = [
 ]
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 DOCS = Path(__file__).parents[2] / "docs" / "console"
-WIDE, NARROW = {"width": 900, "height": 620}, {"width": 375, "height": 700}
+WIDE, NARROW = {"width": 800, "height": 560}, {"width": 375, "height": 700}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,8 @@ def test_the_article_step_by_step(article: Sandbox, chromium: Any, language: str
     def photograph(name: str, *, alert: bool = False) -> None:
         if alert:
             page.get_by_role("alert").first.scroll_into_view_if_needed()
+        else:
+            page.evaluate("() => scrollTo(0, 0)")
         taken.append(name)
         page.screenshot(path=folder / f"{language}-{len(taken):02}-{name}.png")
         look_over(page, f"{language} {name}")

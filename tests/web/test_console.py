@@ -249,6 +249,7 @@ def test_an_implicit_deny_names_the_allow_that_missed_and_what_turns_it(plain: S
     visitor.open("/console/users")
     why = visitor.click("Why?")
     assert "Implicit deny – identity policy" in why.text
+    assert "203.0.113.0/24" in "".join(re.findall(r"<mark>(.*?)</mark>", why.body, re.DOTALL)), "the Allow that was meant"
     assert f"IpAddress aws:SourceIp is {CAFE}; wanted: 203.0.113.0/24" in why.text
     assert re.search(r"From 203\.0\.113\.\d+ it would be allowed\.", why.text)
     visitor.come_from("203.0.113.7")

@@ -29,7 +29,7 @@ _DEFAULT_ACCOUNTS = ["111122223333", "444455556666"]
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written once it listens: endpoint, config and credentials files, profile.")
 @format_option("text", "json")
 def command(file: Path | None, port: int, state: Path | None, accounts: str | None, ready_file: Path | None, form: str) -> None:
-    """Serve an AWS on this machine that really enforces IAM, for the AWS CLI, SDKs and scripts.
+    """Serve an AWS on this machine that really enforces IAM, for the AWS CLI, SDKs, scripts, and people with a browser.
 
     With FILE it starts with that environment applied, and each user gets a first password. A client says where it comes from by the
     endpoint's path: http://127.0.0.1:4566/from/203.0.113.10. Stop it with Ctrl-C.

@@ -85,6 +85,7 @@ MESSAGES: Mapping[str, str] = {
     "home.roles_help": "Asked for {user}'s sign-in, from where you are now: the console switches with it even when you are in a role.",
     "home.no_roles": "From here, as you are signed in, there is no role that you may switch to.",
     "home.otherwise": "Not as it is now",
+    "home.limits": "There are {total} roles: the first {asked} are asked about, and of {proved} at most it is worked out what is missing.",
     "home.turn": "{changes} you could.",
     # switch
     "switch.title": "Switch role",
@@ -180,6 +181,7 @@ MESSAGES: Mapping[str, str] = {
     "why.resource": "Resource",
     "why.decision": "Decision",
     "why.by": "{effect} in the {layer}",
+    "why.nearly_by": "{effect} in the {layer} that missed by its condition alone",
     "why.statement": "statement {number}",
     "why.document": "Document of {policy}",
     "why.origin": "It comes from",

@@ -85,6 +85,7 @@ MESSAGES: Mapping[str, str] = {
     "home.roles_help": "今の接続元で、{user} のサインインについて判定しています。ロールの使用中も、切り替えには元のサインインが使われます。",
     "home.no_roles": "今の接続元とサインインの状態では、切り替えられるロールがありません。",
     "home.otherwise": "今は使えないロール",
+    "home.limits": "ロールは全部で {total} 個あります。先頭の {asked} 個までを判定し、足りない条件は {proved} 個まで調べます。",
     "home.turn": "{changes}なら切り替えられます。",
     # switch
     "switch.title": "ロールの切り替え",
@@ -180,6 +181,7 @@ MESSAGES: Mapping[str, str] = {
     "why.resource": "リソース",
     "why.decision": "判定",
     "why.by": "{layer}の {effect}",
+    "why.nearly_by": "条件だけが一致しなかった、{layer}の {effect}",
     "why.statement": "ステートメント {number}",
     "why.document": "{policy} の本文",
     "why.origin": "元の定義",

@@ -17,8 +17,8 @@ from sekisho.web.browser import Bookmark, Refusal
 from sekisho.web.visit import Visit
 from sekisho.web.why import turns_of
 
-MOST_ROLES = 200
-"""Roles that home tells about; a proof each is made only for those that can't be used as it is."""
+MOST_ASKED, MOST_PROVED = 2000, 100
+"""Roles that home asks about, and those of them that it proves what would have to be otherwise for: everybody waits for one page at a time."""
 COLORS = (("red", "F2B0A9"), ("orange", "FBBF93"), ("yellow", "FAD791"), ("green", "B7CA9D"), ("blue", "99BCE3"))
 """H-04: the console's palette."""
 _DEFAULT_COLOR = "AAAAAA"
@@ -44,17 +44,20 @@ class Usable:
 async def home(visit: Visit) -> Response:
     usable = list(_usable(visit))
     now, otherwise = [u for u in usable if not u.turns], [u for u in usable if u.turns]
-    return visit.page("home.html", now=now, otherwise=otherwise, bookmarks=_bookmarks(visit))
+    total = sum(len(a.roles) for a in visit.aws.store.estate.accounts)
+    limits = {"total": total, "asked": MOST_ASKED, "proved": MOST_PROVED} if total > MOST_PROVED else None
+    return visit.page("home.html", now=now, otherwise=otherwise, limits=limits)
 
 
 def _usable(visit: Visit) -> Iterator[Usable]:
     """The roles that a switch from here, with this sign-in, is allowed to or could be: as switching itself would be decided, but not recorded."""
     store = visit.aws.store
     estate = store.estate
-    told = 0
+    asked = proved = 0
     for account in estate.accounts:
         for role in account.roles:
-            if told >= MOST_ROLES:
+            asked += 1
+            if asked > MOST_ASKED:
                 return
             work = signin.work_of(
                 visit.aws, visit.client, visit.own_session, "sts", "AssumeRole", {"RoleArn": role.arn, "RoleSessionName": visit.browser.user_name}
@@ -66,12 +69,11 @@ def _usable(visit: Visit) -> Iterator[Usable]:
             request = work.caller.request(need.action, need.resource, work.now, dict(need.context or {}), account.id)
             name = account.alias or account.name or account.id
             if store.authorizer.decide_anew(request).allowed:
-                told += 1
                 yield Usable(role, account.id, name, ())
                 continue
-            turns = turns_of(request, estate)
+            proved += 1
+            turns = turns_of(request, estate) if proved <= MOST_PROVED else ()
             if turns and _is_within_reach(turns):
-                told += 1
                 yield Usable(role, account.id, name, turns)
 
 

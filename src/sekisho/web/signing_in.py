@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from starlette.responses import Response
 
 from sekisho.sandbox import signin
@@ -11,10 +13,11 @@ from sekisho.web.visit import Visit
 
 
 async def start(visit: Visit) -> Response:
-    """To the right page. ``account`` of H-01's address is taken along."""
+    """To the right page. An account's own address may name it: ``/console?account=jump-co``, as H-01's host name does."""
     if visit.browser.session is not None:
         return visit.go("/console/home")
-    return visit.go("/console/sign-in")
+    account = visit.request.query_params.get("account", "")[:64]
+    return visit.go("/console/sign-in" + (f"?{urlencode({'account': account})}" if account else ""))
 
 
 async def form(visit: Visit) -> Response:

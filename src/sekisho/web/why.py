@@ -21,6 +21,8 @@ from sekisho.web.visit import Visit
 _MOST_LINES = 150
 """A longer document is shown around the statement alone."""
 _AROUND = 3
+_MOST_SHOWN = 3
+"""Documents of Allows that missed; the others are named."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ async def show(visit: Visit) -> Response:
     ]  # fmt: skip
     here = decision.layer and _layer(decision.layer, decision)
     near = [m for m in missed if m.layer == here] if decision.outcome != "explicit_deny" else []
+    if decision.outcome == "implicit_deny":
+        # An Allow that only its condition kept from matching is the one that was meant.
+        meant = [m for m in decision.misses if m.layer == decision.layer and m.condition]
+        shown = [_shown(m.layer, m.ready.policy, m.ready.statement, decision, origins) for m in meant[:_MOST_SHOWN]]
     context = sorted((spelled(k), v if isinstance(v, str) else ", ".join(v)) for k, v in decision.context.items())
     return visit.page(
         "why.html", refusal=refusal, decision=decision, layer=here, shown=shown, turns=turns_of(request, refusal.estate), missed=near,
