@@ -334,7 +334,9 @@ class Ground:
         if any(not c.matched and not c.unknown for c in question.clauses):
             nothing = Space().nothing()
             return Proof(question, nothing, nothing)
-        return prove(question, given=USUAL)
+        # Who isn't in the estate has no tags that anybody has given: a condition on them keeps such a principal out.
+        tags = {c.key for s in ready_policy(role.trust, self.settings).statements for c in s.conditions if c.key.startswith("aws:principaltag/")}
+        return prove(question, given={**USUAL, **dict.fromkeys(tags)})
 
     def permitted(self, principal: str, role_arn: str) -> Proof:
         """What a principal's own side lets out to a role, whatever that trusts."""

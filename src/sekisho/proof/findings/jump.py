@@ -11,7 +11,7 @@ from sekisho.errors import Place
 from sekisho.policy import Policy
 from sekisho.policy.keys import spelled
 from sekisho.policy.matching import ready_policy
-from sekisho.proof.findings.finding import Finding
+from sekisho.proof.findings.finding import Finding, Severity
 from sekisho.proof.findings.ground import (
     CONSOLE,
     KEY,
@@ -139,9 +139,10 @@ def _editing(ground: Ground, kin: Kin) -> Iterator[Finding]:
     if found:
         asked, witness = found[0]
         actions = tuple(dict.fromkeys(a.request.action for a, _ in found))
-        yield ground.finding(
-            "F-11", "high", "F-11", user.arn, witness, who=ground.names(u.arn for u in kin.users), action=asked.request.action, actions=actions
-        )
+        limited = restricted(ground, kin) or switching_shut(ground, kin)
+        severity: Severity = "high" if limited else "medium"
+        who = ground.names(u.arn for u in kin.users)
+        yield ground.finding("F-11", severity, "F-11" if limited else "F-11.admin", user.arn, witness, who=who, actions=actions)
 
 
 def _exempt_switching(ground: Ground, kin: Kin) -> Iterator[Finding]:
@@ -221,7 +222,7 @@ def _side_door(ground: Ground, account: str, arn: str, actions: Sequence[str]) -
                 region = asked.any(USER_SIGNED)
                 if kin.account.id == account and not _by_resource(ground, asked, region):
                     continue
-                outside = restricted(ground, kin) or _switch_outside(ground, kin)
+                outside = restricted(ground, kin) or switching_shut(ground, kin)
                 witness = ground.shown(asked, outside) if outside else None
                 if witness is not None:
                     return ground.finding(
@@ -235,7 +236,7 @@ def _by_resource(ground: Ground, asked: Asked, region: Region) -> bool:
     return witness is not None and any(b.layer == "resource" for b in ground.decide(witness).because)
 
 
-def _switch_outside(ground: Ground, kin: Kin) -> Region | None:
+def switching_shut(ground: Ground, kin: Kin) -> Region | None:
     """From where a user can't switch into anything."""
     outside: Region | None = None
     for way in ground.ways_of(kin.first.arn):

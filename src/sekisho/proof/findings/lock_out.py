@@ -13,9 +13,11 @@ from sekisho.proof.findings.ground import (
     Ground,
     Kin,
     closed,
+    is_restricted,
     sendable,
     session_arn,
 )  # fmt: skip
+from sekisho.proof.findings.jump import restricted
 from sekisho.proof.probe import action_of
 from sekisho.proof.region import Region
 
@@ -44,7 +46,10 @@ def _no_way_back(ground: Ground) -> Iterator[Finding]:
     if outside is None:
         return
     for account in ground.estate.accounts:
-        if not _has_way_back(ground, account.id, outside) and (account.users or any(r.arn in ground.ways for r in account.roles)):
+        limited = any(k.account.id == account.id and restricted(ground, k) for k in ground.kins) or any(
+            is_restricted(w.region) for r in account.roles for w in ground.ways.get(r.arn, ())
+        )
+        if limited and not _has_way_back(ground, account.id, outside):
             stuck.append(account.id)
     if stuck:
         labels = tuple((a.name or a.id) for a in ground.estate.accounts if a.id in stuck)

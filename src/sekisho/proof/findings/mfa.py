@@ -159,6 +159,7 @@ def _enrolment(ground: Ground, kin: Kin) -> Iterator[Finding]:
     other = f"arn:{partition}:iam::{account}:user/sekisho-somebody-else"
     device = f"arn:{partition}:iam::{account}:mfa/sekisho-somebody-else"
     any_kind = (CONSOLE_MFA, TOKEN_MFA, CONSOLE, KEY)
+    yield from _work_without(ground, kin, who)
     # F-20: devices for others.
     made, enabled = ground.may(user.arn, "iam:CreateVirtualMFADevice", device), ground.may(user.arn, "iam:EnableMFADevice", other)
     if made is not None and enabled is not None and made.any(any_kind) and enabled.any(any_kind):
@@ -174,6 +175,17 @@ def _enrolment(ground: Ground, kin: Kin) -> Iterator[Finding]:
             break
     # B-08: a key without MFA makes itself a second factor, and is then with MFA.
     yield from _keys_enrol(ground, kin, who, own_device)
+
+
+def _work_without(ground: Ground, kin: Kin, who: tuple[str, ...]) -> Iterator[Finding]:
+    """B-08: something besides the user's own affairs that no credentials need MFA for."""
+    for asked in ground.own(kin):
+        name = asked.request.action.lower()
+        own_affair = kin.first.name in asked.request.resource or name.startswith(("iam:get", "iam:list", "iam:createvirtualmfadevice", "sts:"))
+        if not own_affair and asked.sent(KEY) and asked.sent(CONSOLE):
+            witness = ground.shown(asked, asked.proof.allowed, (KEY,))
+            yield ground.finding("B-08", "medium", "B-08.calls", kin.first.arn, witness, who=who, action=asked.request.action)
+            return
 
 
 def _keys_enrol(ground: Ground, kin: Kin, who: tuple[str, ...], device: str) -> Iterator[Finding]:

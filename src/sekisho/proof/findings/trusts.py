@@ -209,7 +209,7 @@ def _hops(ground: Ground) -> Iterator[Finding]:
         mine = ground.ways_of(kin.first.arn)
         for way in mine:
             row = way.row
-            if len(row.hops) < 2 or not way.region:
+            if len(row.hops) < 2 or row.role in row.hops[:-1] or not way.region:
                 continue
             direct = [w for w in mine if w.row.hops == (row.role,)]
             outside: Region | None = None
