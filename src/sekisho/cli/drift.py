@@ -21,7 +21,6 @@ def command(file: Path, profile: str | None, role: str | None, mfa_serial: str |
     """
     from sekisho.deploy.calls import AwsError
     from sekisho.deploy.difference import sentences
-    from sekisho.deploy.effect import outcome
     from sekisho.deploy.people import who_did
     from sekisho.environment import load_environment
 
@@ -39,7 +38,7 @@ def command(file: Path, profile: str | None, role: str | None, mfa_serial: str |
                 except AwsError as error:
                     unread[change.account] = error.message
             rows.append({"account": change.account, "sign": change.sign.value, "subject": change.subject, "to_do": change.text, "by": by})
-        access = sentences(outcome(plan.existing, plan.steps), plan.existing, plan.networks)
+        access = sentences(plan.outcome, plan.existing, plan.networks)
     moved = bool(rows) or bool(access)
     foreign = [{"account": f.account, "subject": f.subject, "text": f.text} for f in plan.foreign]
     if form == "json":

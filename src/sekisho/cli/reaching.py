@@ -110,9 +110,8 @@ def judged(plan: Plan, accounts: Accounts, address: str | None) -> Verdict:
 def access_difference(plan: Plan) -> list[str]:
     """Who gains and who loses what, from where, in sentences. Of what exists only what the plan changes is changed: the rest stays as it is."""
     from sekisho.deploy.difference import sentences
-    from sekisho.deploy.effect import outcome
 
-    return sentences(plan.existing, outcome(plan.existing, plan.steps), plan.networks)
+    return sentences(plan.existing, plan.outcome, plan.networks)
 
 
 # --- showing -------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from functools import cached_property
 from sekisho.decision import Authorizer, CredentialKind, Request, request_context
 from sekisho.decision.sign_in import sign_in_allowed
 from sekisho.deploy.changes import Change
-from sekisho.deploy.effect import outcome, states
+from sekisho.deploy.effect import states
 from sekisho.deploy.plan import Plan
 from sekisho.environment.mark import MARK
 from sekisho.estate import Account, Estate, Role, User
@@ -179,7 +179,7 @@ def guard(plan: Plan, *, callers: Mapping[str, str] | None = None, address: str 
     Pure: asks `decide` of the estates that the plan goes through.
     """
     addresses = _addresses(plan, address)
-    before, after = _Asked(plan.existing), _Asked(outcome(plan.existing, plan.steps))
+    before, after = _Asked(plan.existing), _Asked(plan.outcome)
     old, new = before.ways(addresses), after.ways(addresses)
     refusals = [*_accounts_without_ways(plan, before, old, new), *_break_glass(plan, old, new), *_nobody_reaches(plan, after, new)]
     refusals += _sign_in_alone(plan)

@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sekisho
 from sekisho.deploy.calls import Call
 from sekisho.deploy.changes import Change, Foreign, Sign, changes, foreign, shape
+from sekisho.deploy.effect import outcome
 from sekisho.errors import InputError, OutsideError, Place
 from sekisho.estate import Estate, account_from_json, account_to_json
 from sekisho.estate.aws_json import read_json
@@ -55,6 +57,11 @@ class Plan:
         """How many changes by what they are: ``{"add": 3, "change": 1, "remove": 0}``."""
         names = {Sign.ADD: "add", Sign.CHANGE: "change", Sign.REMOVE: "remove"}
         return {name: sum(c.sign is sign for c in self.steps) for sign, name in names.items()}
+
+    @cached_property
+    def outcome(self) -> Estate:
+        """What exists once the plan is carried out, foreign things among it."""
+        return outcome(self.existing, self.steps)
 
     @property
     def ours(self) -> frozenset[str]:
