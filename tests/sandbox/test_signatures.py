@@ -204,7 +204,8 @@ def test_errors_have_the_form_of_the_protocol(aws: Sandbox) -> None:
 
 
 def test_what_has_no_reference_is_refused(aws: Sandbox) -> None:
-    """Fail closed: an operation whose resource can't be told is refused, and says so."""
-    bob = aws.user("bob", allow("*"))
-    code, message, _ = refused(aws.client("ec2", bob.key).run_instances, ImageId="ami-12345678", MinCount=1, MaxCount=1)
-    assert code == "UnauthorizedOperation" and "can't tell which resource" in message
+    """Fail closed: an operation whose resource can't be told is refused where a policy names resources, and says so."""
+    bob = aws.user("bob", allow("*", "arn:aws:ec2:*:*:*"))
+    template = {"LaunchTemplateName": "web"}
+    code, message, _ = refused(aws.client("ec2", bob.key).run_instances, LaunchTemplate=template, MinCount=1, MaxCount=1)
+    assert code == "UnauthorizedOperation" and "can't tell what the launch template holds" in message

@@ -9,12 +9,16 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.compat import HTTPHeaders
 
+from sekisho.sandbox.behind import Behind
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.protocol import Answer, Call, service_model
 from sekisho.sandbox.signature import Arrived
 
 _OURS = ("x-moto-", "x-forwarded", "forwarded", "host", "content-length", "connection", "transfer-encoding")
 """Headers of a client that never reach moto: they would choose another account or host."""
+
+_OF_THE_BODY = ("content-md5", "x-amz-checksum-", "x-amz-sdk-checksum", "x-amz-content-sha256")
+"""Headers about the body, which don't hold for one that was written anew."""
 
 
 def _hostname(service: str, region: str) -> str:
@@ -24,21 +28,19 @@ def _hostname(service: str, region: str) -> str:
 
 @cache
 def _stubber() -> Any:
-    # moto reads these when it is imported, and an account of the environment would win over the one that we name.
-    os.environ.pop("MOTO_ACCOUNT_ID", None)
-    # A bucket's name doesn't say whose it is, so another account's would be taken for the caller's own (D-05).
-    os.environ["MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS"] = "false"
     from moto.core.botocore_stubber import BotocoreStubber
 
     return BotocoreStubber()
 
 
-def carry_out(arrived: Arrived, call: Call, region: str, account: str, path: str) -> Answer:
+def carry_out(behind: Behind, arrived: Arrived, call: Call, region: str, account: str, path: str, *, across: bool = False) -> Answer:
     """Let moto answer ``call`` in the state of ``account``; ``path`` is without the vantage point.
+
+    ``across``: it may read another account's bucket as well, because that was decided too (a copy).
 
     moto looks for parameters in the query, in a form and in the body, whatever the protocol: each is sent in its one place only.
     """
-    service, query, body = call.service, arrived.query, arrived.body
+    service, query, body = call.service, arrived.query, arrived.body if call.body is None else call.body
     method, kind = arrived.method, ""
     if call.protocol in ("query", "ec2"):
         body = b"&".join(part for part in (query.encode("latin-1"), body) if part)
@@ -49,8 +51,9 @@ def carry_out(arrived: Arrived, call: Call, region: str, account: str, path: str
         kind = "application/json"
     headers = HTTPHeaders()
     for name, value in arrived.headers:
-        if not name.startswith(_OURS) and not (kind and name == "content-type"):
-            headers[name] = value
+        if name.startswith(_OURS) or (kind and name == "content-type") or (call.body is not None and name.startswith(_OF_THE_BODY)):
+            continue
+        headers[name] = value
     if kind:
         headers["content-type"] = kind
     host = _hostname(service, region)
@@ -58,8 +61,12 @@ def carry_out(arrived: Arrived, call: Call, region: str, account: str, path: str
     headers["x-moto-account-id"] = account
     url = f"https://{host}{path}" + (f"?{query}" if query else "")
     request = AWSPreparedRequest(method, url, HeadersDict(headers), body, False)
+    stubber = _stubber()
     try:
-        answered = _stubber().process_request(request)
+        with behind.used():
+            # A call is carried out in the account that the decision was about, and reaches into no other (D-05).
+            os.environ["MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS"] = "true" if across else "false"
+            answered = stubber.process_request(request)
     except Exception as error:
         raise AwsFault("InternalFailure", f"the state behind the embedded AWS failed: {type(error).__name__}", 500) from error
     if answered is None:

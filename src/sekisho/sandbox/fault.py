@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 class AwsFault(Exception):
     """``code`` and ``message`` are AWS's own; ``status`` is the HTTP status; ``denied`` marks an authorisation refusal.
 
+    ``unknown``: it is refused because something can't be told, not because a policy says so.
     ``decision`` is what refused it, where a decision did; ``event_id`` the CloudTrail record of the call, once it is written.
     """
 
@@ -20,6 +21,7 @@ class AwsFault(Exception):
         self.message = message
         self.status = status
         self.denied = denied
+        self.unknown = False
         self.decision: Decision | None = None
         self.event_id: str | None = None
 
@@ -27,6 +29,13 @@ class AwsFault(Exception):
 def access_denied(message: str, decision: Decision | None = None) -> AwsFault:
     fault = AwsFault("AccessDenied", message, 403, denied=True)
     fault.decision = decision
+    return fault
+
+
+def cannot_tell(message: str, decision: Decision | None = None) -> AwsFault:
+    """The refusal of what can't be decided: unknown is never rounded to allowed."""
+    fault = access_denied(message, decision)
+    fault.unknown = True
     return fault
 
 

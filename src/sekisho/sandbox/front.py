@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sekisho.sandbox import bridge, events, iam, needs, signin_policies, sts
-from sekisho.sandbox.fault import AwsFault
-from sekisho.sandbox.identity import Caller, authenticated, authorise, secret_of
+from sekisho.sandbox import bridge, events, iam, leave, needs, resource_policies, signin_policies, sts
+from sekisho.sandbox.behind import Behind
+from sekisho.sandbox.fault import AwsFault, access_denied
+from sekisho.sandbox.identity import Caller, anonymous, authenticated, authorise, secret_of
 from sekisho.sandbox.operation import Need, Operation, Work
-from sekisho.sandbox.origin import parted
-from sekisho.sandbox.protocol import Answer, Call, read_call, write_fault, write_result
+from sekisho.sandbox.origin import Origin, parted
+from sekisho.sandbox.protocol import Answer, Call, read_call, with_bucket, write_fault, write_result
 from sekisho.sandbox.signature import Arrived, check_signature, is_signed
 from sekisho.sandbox.store import Store
 
@@ -29,13 +30,19 @@ _NAMESPACE = {"iam": "https://iam.amazonaws.com/doc/2010-05-08/", "sts": "https:
 
 
 class EmbeddedAws:
-    """An AWS of some accounts. ``state``: the folder where what is done survives a restart; None: in memory alone."""
+    """An AWS of some accounts. ``state``: the folder where what is done survives a restart; None: in memory alone.
 
-    def __init__(self, account_ids: list[str], state: Path | None = None) -> None:
+    ``let_unknown_through``: calls whose action, resource or condition keys can't be told are let pass instead of refused.
+    """
+
+    def __init__(self, account_ids: list[str], state: Path | None = None, *, let_unknown_through: bool = False) -> None:
         self.store = Store(state, account_ids)
+        self.behind = Behind()
+        self.let_unknown_through = let_unknown_through
 
     def close(self) -> None:
         self.store.close()
+        self.behind.forget()
 
     def answer(self, arrived: Arrived) -> Answer:
         """Answer one HTTP request that an AWS client sent. Never raises: an error is an answer too."""
@@ -44,7 +51,7 @@ class EmbeddedAws:
         try:
             origin, path, _ = parted(arrived.path)
             if not is_signed(arrived):
-                raise AwsFault("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+                return self._anonymous(arrived, origin, path, request_id)
             store = self.store
             signed = check_signature(arrived, lambda key, token: secret_of(store, key, token), store.clock.machine_now())
             service = signed.service
@@ -53,6 +60,8 @@ class EmbeddedAws:
             )
             if signed.token is None:
                 store.key_used(signed.access_key_id, signed.service, signed.region)
+            if service == "s3":
+                path = with_bucket(arrived, path)
             call = read_call(arrived, signed.service, path)
             protocol = call.protocol
             return self.carry_out(arrived, caller, call, path, request_id)
@@ -78,9 +87,7 @@ class EmbeddedAws:
                 result = self.run(work, operation)
                 events.record_success(work, result, request_id)
                 return write_result(call, result, request_id)
-            for need in needs.needs_of(work):
-                self.allow(work, need)
-            answer = bridge.carry_out(arrived, call, caller.region, caller.account, path)
+            answer = self._behind_the_front(arrived, work, path)
             if answer.status >= 400:
                 events.record_failure(work, AwsFault("ClientError", f"HTTP {answer.status}", answer.status), request_id)
             else:
@@ -90,6 +97,51 @@ class EmbeddedAws:
             fault.event_id = events.record_failure(work, fault, request_id)["eventID"]
             raise
 
+    def _behind_the_front(self, arrived: Arrived, work: Work, path: str) -> Answer:
+        """Decide a call that moto carries out, in the account whose resource it touches, and see which resource policies there are then."""
+        call, caller = work.call, work.caller
+        try:
+            wanted = needs.needs_of(work, self.behind)
+        except AwsFault as fault:
+            if not (fault.unknown and self.let_unknown_through) or caller.kind is None:
+                raise
+            wanted = []
+        for need in wanted:
+            leave.allow(work, need, self.behind, let_unknown_through=self.let_unknown_through)
+        resource_policies.check(work, arrived.body)
+        home = (wanted[0].owner or leave.owner_of(wanted[0].resource, work) if wanted else None) or caller.account
+        if home not in self.store.accounts:
+            raise access_denied(f"There is no account {home} here.")
+        for need in wanted:
+            if need.action == "iam:PassRole":
+                self._hand_over(work, need)
+        across = len({need.owner or home for need in wanted if need.action.startswith("s3:")}) > 1
+        answer = bridge.carry_out(self.behind, arrived, call, caller.region, home, path, across=across)
+        if answer.status < 400 and resource_policies.may_change(call):
+            self.store.put_resource_policies(home, *self.behind.resource_policies(home))
+        return answer
+
+    def _hand_over(self, work: Work, need: Need) -> None:
+        """moto looks for a role that its services are handed in an IAM of its own."""
+        if work.account.role(need.resource.rpartition("/")[2]) is None:
+            return
+        self.behind.know_role(need.resource)
+        for profile in work.account.extra.get("InstanceProfiles", ()):
+            if any(role["Arn"] == need.resource for role in profile.get("Roles", ())):
+                self.behind.know_instance_profile(profile["Arn"], need.resource)
+
+    def _anonymous(self, arrived: Arrived, origin: Origin, path: str, request_id: str) -> Answer:
+        """A request without a signature: S3 answers those that a bucket's policy lets in. Raises AwsFault."""
+        path = with_bucket(arrived, path)
+        if arrived.header("x-amz-target") is not None or "Action=" in arrived.query or arrived.method == "POST" or path == "/":
+            raise AwsFault("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+        call = read_call(arrived, "s3", path)
+        owner = self.behind.owner_of_bucket(str(call.params.get("Bucket", "")))
+        if not owner:
+            raise AwsFault("NoSuchBucket", "The specified bucket does not exist", 404)
+        caller = anonymous(origin, arrived.header("user-agent") or "", "us-east-1")
+        return self._behind_the_front(arrived, Work(self.store, caller, call, self.store.clock.now()), path)
+
     def run(self, work: Work, operation: Operation) -> Mapping[str, Any]:
         """Ask for the leave that the operation needs, and carry it out. Raises AwsFault; what it raises has changed nothing."""
         for need in operation.needs(work):
@@ -98,14 +150,8 @@ class EmbeddedAws:
 
     def allow(self, work: Work, need: Need) -> None:
         """Raise AccessDenied, in AWS's words, unless the caller may."""
-        request = work.caller.request(need.action, need.resource, work.now, dict(need.context or {}), _owner(need.resource, work))
+        request = work.caller.request(need.action, need.resource, work.now, dict(need.context or {}), leave.owner_of(need.resource, work))
         authorise(self.store, request)
-
-
-def _owner(resource: str, work: Work) -> str:
-    """The account that owns a resource: as its ARN says, else the caller's own."""
-    parts = resource.split(":", 5)
-    return parts[4] if len(parts) == 6 and parts[4].isdigit() else work.caller.account
 
 
 def _guess(arrived: Arrived) -> str:

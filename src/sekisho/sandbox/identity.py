@@ -20,9 +20,9 @@ _BEHIND_A_SESSION = (CredentialKind.ROLE_SESSION, CredentialKind.FEDERATED)
 
 @dataclass(frozen=True)
 class Caller:
-    """An authenticated caller. ``session`` is None for a long-term key. ``origin`` is where the call comes from."""
+    """An authenticated caller, or with ``kind`` None an anonymous one. ``session`` is None for a long-term key. ``origin``: where it comes from."""
 
-    kind: CredentialKind
+    kind: CredentialKind | None
     principal: str
     account: str
     access_key_id: str
@@ -49,7 +49,7 @@ class Caller:
         mfa_at = session.mfa_at if session else None
         found: dict[str, Any] = dict(
             request_context(
-                self.kind,
+                self.kind or CredentialKind.ROOT,
                 **self.origin.keys(),
                 mfa=mfa_at is not None,
                 mfa_age_s=None if mfa_at is None else int(now.timestamp() - mfa_at),
@@ -70,6 +70,11 @@ class Caller:
             self.principal, action, resource, {**self.context(now), **(extra or {})}, resource_account=account, credentials=self.kind,
             session_policies=self.session_policies, role=self.session.entity if self.session and self.kind in _BEHIND_A_SESSION else "",
         )  # fmt: skip
+
+
+def anonymous(origin: Origin, user_agent: str, region: str) -> Caller:
+    """Somebody who signs nothing (S3 answers them where a bucket's policy lets them)."""
+    return Caller(None, "anonymous", "", "", origin, user_agent, region)
 
 
 def authenticated(store: Store, access_key_id: str, token: str | None, origin: Origin, user_agent: str, region: str) -> Caller:

@@ -34,11 +34,20 @@ class Work:
 
 @dataclass(frozen=True)
 class Need:
-    """Leave that a call needs: an action on a resource, with context keys beside the caller's own."""
+    """Leave that a call needs: an action on a resource, with context keys beside the caller's own.
+
+    ``owner`` is the resource's account where its ARN doesn't say. ``unknown`` says what can't be told of the resource, ``resource`` then stands
+    for any. ``tells`` are context keys (or their beginnings, in lower case) that are certain: where ``context`` lacks one, so does the request.
+    ``role`` is the ARN of a role that is asked in the caller's place, because a service will act as it.
+    """
 
     action: str
     resource: str = "*"
     context: Mapping[str, Any] | None = None
+    owner: str = ""
+    unknown: str = ""
+    tells: tuple[str, ...] = ()
+    role: str = ""
 
 
 Needs = Callable[[Work], Iterable[Need]]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import botocore.session
@@ -24,13 +25,18 @@ _SERVICE_OF_SIGNING_NAME = {"monitoring": "cloudwatch", "email": "ses", "elastic
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operation of a service with its parameters. ``model`` is None for a service that botocore doesn't know."""
+    """One operation of a service with its parameters. ``model`` is None for a service that botocore doesn't know.
+
+    ``body`` is what is carried out in place of the client's body, where that was read here; ``presigned``: the signature is in the URL.
+    """
 
     service: str
     operation: str
     params: Mapping[str, Any]
     protocol: str
     model: OperationModel | None = None
+    body: bytes | None = None
+    presigned: bool = False
 
 
 @cache
@@ -61,6 +67,14 @@ def read_call(arrived: Arrived, service: str, path: str) -> Call:
     if protocol == "json":
         return _json_call(arrived, service, model)
     return _rest_call(arrived, service, model, path, protocol)
+
+
+def with_bucket(arrived: Arrived, path: str) -> str:
+    """The path of a request to S3 in path style, also where the bucket stands in the host: ``bucket.localhost:4566``."""
+    host = arrived.header("host") or ""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    bucket = name.lower().removesuffix(".localhost") if name.lower().endswith(".localhost") else ""
+    return f"/{bucket}{path}" if bucket else path
 
 
 def _query_call(arrived: Arrived, service: str, model: ServiceModel, protocol: str) -> Call:
@@ -211,8 +225,47 @@ def _rest_call(arrived: Arrived, service: str, model: ServiceModel, path: str, p
                 params = _known_members(operation, json.loads(arrived.body)) | params
             except (ValueError, RecursionError) as error:
                 raise AwsFault("SerializationException", "The body is not JSON.", 400) from error
-        return Call(service, name, params, protocol, operation)
+        body = None
+        if service == "s3" and name in _XML_READ:
+            member = _XML_READ[name]
+            params[member], body = _xml_body(shape.members[member], arrived.body)
+        return Call(service, name, params, protocol, operation, body, "X-Amz-Signature" in query)
     raise AwsFault("UnknownOperationException", f"No operation of {service} is {arrived.method} {path[:200]}", 404)
+
+
+_XML_READ = {"DeleteObjects": "Delete", "PutObjectTagging": "Tagging", "PutBucketTagging": "Tagging"}
+"""Operations of S3 whose body says what they touch or carries tags that conditions read: (operation, member)."""
+
+
+def _xml_body(shape: Shape, body: bytes) -> tuple[Any, bytes]:
+    """The value of an XML body by its shape, and the body written anew from that value: nothing else is carried out. Raises AwsFault."""
+    malformed = AwsFault("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema", 400)
+    if b"<!" in body:
+        raise malformed
+    try:
+        value = _from_xml(shape, ElementTree.fromstring(body))
+    except (ElementTree.ParseError, ValueError, RecursionError) as error:
+        raise malformed from error
+    return value, _xml(shape, value, shape.serialization.get("name", shape.name)).encode()
+
+
+def _from_xml(shape: Shape, element: Any) -> Any:
+    if shape.type_name == "structure":
+        found: dict[str, Any] = {}
+        for name, member in shape.members.items():
+            sent = member.serialization.get("name", name)
+            own = [e for e in element if e.tag.rpartition("}")[2] == sent]
+            if member.type_name == "list" and member.serialization.get("flattened"):
+                found[name] = [_from_xml(member.member, e) for e in own]
+            elif len(own) > 1:
+                raise ValueError(f"{sent} stands twice")
+            elif own:
+                found[name] = _from_xml(member, own[0])
+        return found
+    if shape.type_name == "list":
+        return [_from_xml(shape.member, e) for e in element]
+    text = element.text or ""
+    return text.strip().lower() == "true" if shape.type_name == "boolean" else text
 
 
 def _knows_query(operation: OperationModel, needed: Mapping[str, str | None], query: Mapping[str, list[str]]) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from sekisho.decision import Authorizer
 from sekisho.errors import InputError, OutsideError
 from sekisho.estate import Account, Estate, account_from_json, account_to_json
+from sekisho.policy import Policy
 from sekisho.sandbox.clock import Clock
 from sekisho.sandbox.credentials import new_id, new_secret_key
 
@@ -125,6 +126,7 @@ class Store:
         }  # fmt: skip
         self._pending: list[tuple[str, tuple[Any, ...]]] = []
         self._authorizer: Authorizer | None = None
+        self._behind: dict[str, tuple[dict[str, Policy], dict[str, str]]] = {}
         self._database = _open(folder) if folder is not None else None
         if self._database is not None:
             self._load()
@@ -140,7 +142,16 @@ class Store:
 
     @property
     def estate(self) -> Estate:
-        return Estate.of(self.accounts.values())
+        """All accounts, with the resource policies of what lies behind the front."""
+        return Estate.of(self._whole(account) for account in self.accounts.values())
+
+    def _whole(self, account: Account) -> Account:
+        good, bad = self._behind.get(account.id, ({}, {}))
+        if not good and not bad:
+            return account
+        others = tuple((arn, p) for arn, p in account.resource_policies if arn not in good and arn not in bad)
+        unread = (*account.unread, *((f"{arn}#policy", why) for arn, why in bad.items()))
+        return replace(account, resource_policies=(*others, *good.items()), unread=unread)
 
     @property
     def authorizer(self) -> Authorizer:
@@ -190,6 +201,14 @@ class Store:
                     only: dict[str, Any] = {part: (entity,)}
                     alone = Account(account.id, unread=account.unread, **only)
                     self._write(f"INSERT OR REPLACE INTO thing VALUES ('{part}', ?, ?)", arn, lambda a=alone: json.dumps(account_to_json(a)))
+
+    def put_resource_policies(self, account: str, policies: dict[str, Policy], unreadable: dict[str, str]) -> None:
+        """The resource policies of what lies behind the front, by ARN. They are no more durable than what they are about: in memory alone."""
+        before, _ = self._behind.get(account, ({}, {}))
+        now = {arn: before[arn] if arn in before and before[arn].document == p.document else p for arn, p in policies.items()}
+        if (now, unreadable) != self._behind.get(account, ({}, {})):
+            self._behind[account] = now, unreadable
+            self._authorizer = None
 
     def put(self, thing: Thing) -> None:
         kind = _NAME_OF[type(thing)]

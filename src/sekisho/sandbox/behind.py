@@ -1,0 +1,235 @@
+"""The state behind the front: moto's, one for each embedded AWS, and what it says that a decision rests on.
+
+moto keeps one state a process. Here each embedded AWS has its own: while one is being asked, what belongs to the others is put aside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from sekisho.errors import PolicyError
+from sekisho.policy import Policy, PolicyKind
+
+_POLICIES_OF = ("s3", "sqs", "sns", "kms", "secretsmanager")
+"""Services whose resource policies take part in decisions."""
+
+
+class Behind:
+    """moto's state for one embedded AWS. Use it inside ``with behind.used():``, which is quick where it was the last one used."""
+
+    _lock: ClassVar[threading.RLock] = threading.RLock()
+    _in_place: ClassVar[Behind | None] = None
+
+    def __init__(self) -> None:
+        # moto reads these when it is imported, and an account of the environment would win over the one that we name.
+        os.environ.pop("MOTO_ACCOUNT_ID", None)
+        self._aside: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """This state in its place, for as long as the block lasts; others wait."""
+        with Behind._lock:
+            if Behind._in_place is not self:
+                if Behind._in_place is not None:
+                    Behind._in_place._put_aside()
+                elif _in_use():
+                    Behind()._put_aside()
+                self._take_its_place()
+            yield
+
+    def forget(self) -> None:
+        """Give up this state for good."""
+        with Behind._lock:
+            if Behind._in_place is self:
+                self._put_aside()
+                Behind._in_place = None
+            self._aside = []
+
+    def _put_aside(self) -> None:
+        self._aside = []
+        for held in _in_use():
+            owners = getattr(held, "bucket_accounts", {})
+            self._aside.append((held, dict(held), dict(owners)))
+            held.clear()
+            owners.clear()
+        _in_use().clear()
+
+    def _take_its_place(self) -> None:
+        for held, content, owners in self._aside:
+            held.update(content)
+            if owners:
+                held.bucket_accounts.update(owners)
+            _in_use().append(held)
+        self._aside = []
+        Behind._in_place = self
+
+    # What decisions rest on ------------------------------------------------------------------------------------------
+
+    def _held(self, service: str, account: str, region: str) -> Any:
+        from moto.backends import get_backend
+
+        backends: Any = get_backend(service)  # type: ignore[call-overload]
+        return backends[account][region]
+
+    def owner_of_bucket(self, bucket: str) -> str:
+        """The account of a bucket; empty where there is no such bucket."""
+        from moto.s3.models import s3_backends
+
+        with self.used():
+            return str(s3_backends.bucket_accounts.get(bucket, ("", ""))[1])
+
+    def object_tags(self, account: str, bucket: str, key: str, version: str | None = None) -> dict[str, str]:
+        """The tags that an object of S3 has; empty where there is no such object."""
+        with self.used():
+            held = self._held("s3", account, "aws")
+            found = held.buckets[bucket].keys.get(key) if bucket in held.buckets else None
+            if version is not None and bucket in held.buckets:
+                found = next((k for k in held.buckets[bucket].keys.getlist(key, []) if str(k.version_id) == version), None)
+            tags: dict[str, str] = held.tagger.get_tag_dict_for_resource(found.arn) if found is not None and hasattr(found, "arn") else {}
+            return dict(tags)
+
+    def kms_key(self, account: str, region: str, name: str) -> str:
+        """The id of the key behind ``alias/…``; empty where there is none."""
+        with self.used():
+            return str(self._held("kms", account, region).get_key_id_from_alias(name) or "")
+
+    def kms_aliases(self, account: str, region: str, key: str) -> list[str]:
+        with self.used():
+            found = self._held("kms", account, region).keys.get(key)
+            return sorted(found.aliases) if found is not None else []
+
+    def secret(self, account: str, region: str, name: str) -> str:
+        """The whole ARN of a secret, by its name or by an ARN with or without the six characters; empty where there is none."""
+        with self.used():
+            found = self._held("secretsmanager", account, region).secrets.get(name)
+            return str(found.arn) if found is not None else ""
+
+    def table_keys(self, account: str, region: str, table: str) -> str:
+        """The name of the partition key of a table of DynamoDB; empty where there is no such table."""
+        with self.used():
+            found = self._held("dynamodb", account, region).tables.get(table)
+            return str(found.hash_key_attr) if found is not None else ""
+
+    def stack(self, account: str, region: str, name: str) -> tuple[str, str]:
+        """(ARN, template) of a stack that exists, by name or ARN; twice empty where there is none."""
+        with self.used():
+            stacks = self._held("cloudformation", account, region).stacks.values()
+            found = next((s for s in stacks if name in (s.name, s.stack_id) and s.status != "DELETE_COMPLETE"), None)
+            return (str(found.stack_id), str(found.template)) if found is not None else ("", "")
+
+    def change_set_template(self, account: str, region: str, name: str, stack: str) -> str:
+        with self.used():
+            sets = self._held("cloudformation", account, region).change_sets.values()
+            named = [s for s in sets if name in (s.change_set_name, s.change_set_id)]
+            found = next((s for s in named if not stack or stack in (s.stack.name, s.stack.stack_id)), None)
+            return str(found.template) if found is not None else ""
+
+    def default_network(self, account: str, region: str, zone: str = "") -> tuple[str, str, str]:
+        """(VPC, subnet, security group) that an instance gets which names none; empty texts where there is none."""
+        with self.used():
+            held = self._held("ec2", account, region)
+            vpc = next((v for v in held.vpcs.values() if str(v.is_default).lower() == "true"), None)
+            subnets = [s for zones in held.subnets.values() for s in zones.values() if vpc is not None and s.vpc_id == vpc.id]
+            subnet = next((s for s in subnets if str(s.default_for_az).lower() == "true" and zone in ("", s.availability_zone)), None)
+            group = held.get_default_security_group(vpc.id) if vpc is not None else None
+            return (vpc.id if vpc else "", subnet.id if subnet else "", group.id if group else "")
+
+    def vpc_of_subnet(self, account: str, region: str, subnet: str) -> str:
+        with self.used():
+            zones = self._held("ec2", account, region).subnets.values()
+            return next((str(z[subnet].vpc_id) for z in zones if subnet in z), "")
+
+    def security_group(self, account: str, region: str, name: str) -> str:
+        """The id of the security group of a name; empty where there is none, or more than one."""
+        with self.used():
+            vpcs = self._held("ec2", account, region).groups.values()
+            found = [group.id for groups in vpcs for group in groups.values() if group.name == name]
+            return found[0] if len(found) == 1 else ""
+
+    def tags(self, service: str, account: str, region: str, arn: str) -> dict[str, str] | None:
+        """The tags of a resource; None where they can't be told."""
+        with self.used():
+            if service == "ec2":
+                found = self._held("ec2", account, region).tags.get(arn.rpartition("/")[2], {})
+                return {str(k): str(v) for k, v in found.items()}
+            held = self._held("resourcegroupstaggingapi", account, region)._get_backend_for_resource(arn)
+            if held is None:
+                return None
+            resource = next((r for r in held.iter_tagged_resources() if r.arn == arn), None)
+            return {str(k): str(v) for k, v in _pairs(resource.tags)} if resource is not None else {}
+
+    def know_role(self, arn: str) -> None:
+        """Let moto see a role that is handed to one of its services, where it asks for one."""
+        with self.used():
+            held = self._held("iam", arn.split(":")[4], "aws")
+            path, _, name = arn.partition(":role")[2].rpartition("/")
+            if name and all(r.name != name for r in held.roles.values()):
+                held.create_role(name, "{}", path + "/", None, "", [], 3600)
+
+    def know_instance_profile(self, arn: str, role: str) -> None:
+        """The same for an instance profile and its role."""
+        self.know_role(role)
+        with self.used():
+            held = self._held("iam", arn.split(":")[4], "aws")
+            name = arn.rpartition("/")[2]
+            if name not in {p.name for p in held.instance_profiles.values()}:
+                made = held.create_instance_profile(name, "/", [])
+                made.roles.extend(r for r in held.roles.values() if r.name == role.rpartition("/")[2])
+
+    # Resource policies -----------------------------------------------------------------------------------------------
+
+    def resource_policies(self, account: str) -> tuple[dict[str, Policy], dict[str, str]]:
+        """(policies by the ARN of their resource, why those that can't be read can't) of an account."""
+        good: dict[str, Policy] = {}
+        bad: dict[str, str] = {}
+        with self.used():
+            for arn, text in self._documents(account):
+                try:
+                    good[arn] = Policy.parse(text, kind=PolicyKind.RESOURCE, name=arn)
+                except PolicyError as error:
+                    bad[arn] = error.message
+        return good, bad
+
+    def _documents(self, account: str) -> Iterator[tuple[str, str]]:
+        for held in list(_in_use()):
+            if held.service_name in _POLICIES_OF and account in dict(held):
+                for region in list(held[account].values()):
+                    yield from _of_service(held.service_name, region)
+
+
+def _pairs(tags: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(tags, Mapping):
+        yield from tags.items()
+    else:
+        yield from ((t.get("Key", t.get("key")), t.get("Value", t.get("value"))) for t in tags)
+
+
+def _in_use() -> list[Any]:
+    """moto's states by service, those that hold something."""
+    from moto.core import base_backend
+
+    held: Any = base_backend.BackendDict
+    return held._instances  # type: ignore[no-any-return]
+
+
+def _of_service(service: str, held: Any) -> Iterator[tuple[str, str]]:
+    if service == "s3":
+        for name, bucket in held.buckets.items():
+            if bucket.policy:
+                yield f"arn:aws:s3:::{name}", _text(bucket.policy)
+        return
+    things = {"sqs": "queues", "sns": "topics", "kms": "keys", "secretsmanager": "secrets"}[service]
+    for thing in list(getattr(held, things).values()):
+        if getattr(thing, "policy", None):
+            yield str(getattr(thing, "arn", "") or thing.queue_arn), _text(thing.policy)
+
+
+def _text(policy: Any) -> str:
+    if isinstance(policy, bytes):
+        return policy.decode("utf-8", "replace")
+    return policy if isinstance(policy, str) else json.dumps(policy)
