@@ -152,7 +152,8 @@ def _by_network(scope: Scope, rows: Rows, keys: Sequence[str], sums: Sequence[st
         key = (*(tuple(v) if isinstance(v := row[k], list) else v for k in keys), network)
         entry = found.get(key)
         if entry is None:
-            entry = found[key] = {k: row[k] for k in keys} | {"network": network, "addresses": [], **dict.fromkeys(sums, 0)}
+            entry = found[key] = {k: row[k] for k in keys} | {"network": network, "addresses": []}
+            entry |= {name: type(row[name])() for name in sums}
             entry |= {"first": row["first"], "last": row["last"], "example": row["example"]}
         if row["address"] is not None and row["address"] not in entry["addresses"]:
             entry["addresses"].append(row["address"])
@@ -167,30 +168,40 @@ def _by_network(scope: Scope, rows: Rows, keys: Sequence[str], sums: Sequence[st
 
 def refused(scope: Scope) -> Rows:
     """Refused calls with the layer that AWS's text names, and the statement that the estate's decision rests on."""
-    rows = _dicts(
+    told = _dicts(
         scope.connection,
         f"""SELECT coalesce(e.principal, e.principal_id, e.user_name, '?') AS who, coalesce(r.root, e.principal, e.user_name) AS person, source, name,
                    error_code AS code, regexp_replace(error_message, '(Encoded authorization failure message:) .*', '\\1 ...') AS message,
-                   e.address, count(*) AS events, min(event_time) AS first, max(event_time) AS last,
-                   min_by(e.event_id, (event_time, e.event_id)) AS example, list(e.event_id) AS ids
-            FROM events e LEFT JOIN roots r ON r.new_key = e.access_key WHERE {REFUSED} GROUP BY ALL ORDER BY first, example""",
+                   e.address, list((event_time, e.event_id) ORDER BY event_time, e.event_id) AS calls
+            FROM events e LEFT JOIN roots r ON r.new_key = e.access_key WHERE {REFUSED} GROUP BY ALL""",
     )
     decided = _decided_refusals(scope)
-    first_of = {row["example"]: row for row in rows}
-    for row in rows:
-        # Calls with one text may still be decided differently: by the time, by what the session carries.
-        answers = [a for a in map(decided.get, row["ids"]) if a is not None]
-        row["answer"] = answers[0] if answers else None
-        row["outcome"] = ", ".join(sorted({a["decided"] for a in answers}))
-    found = _by_network(scope, rows, ("who", "person", "source", "name", "code", "message", "outcome"), sums=("events",))
-    for row in found:
+    rows: Rows = []
+    for row in told:
+        # Calls with one text may be decided differently: by an address that another event tells, by what the session carries.
+        by_answer: dict[str, tuple[dict[str, Any], list[Any]]] = {}
+        for call in row.pop("calls"):
+            answer = decided.get(call[1], {})
+            by_answer.setdefault(repr(answer), (answer, []))[1].append(call)
+        for name, (answer, calls) in by_answer.items():
+            rows.append(
+                {
+                    **row, "address": answer.get("address") or row["address"], "answered": name, "answer": answer, "events": len(calls),
+                    "first": calls[0][0], "last": calls[-1][0], "example": calls[0][1], "ids": [c[1] for c in calls],
+                }
+            )  # fmt: skip
+    rows.sort(key=lambda r: (r["first"], r["example"]))
+    found = []
+    for row in _by_network(scope, rows, ("who", "person", "source", "name", "code", "message", "answered"), sums=("events", "ids")):
         said = read_denial(row["message"])
         row["action"], row["resource"] = said.action, said.resource
         row["said_layer"], row["said_kind"], row["policy_arn"], row["says"] = said.layer, said.kind, said.policy, _says(said)
-        outcome = row.pop("outcome")
+        row["event_ids"] = row.pop("ids")
+        answer = next(r["answer"] for r in rows if r["answered"] == row["answered"])
+        del row["answered"]
         if scope.estate is not None:
-            row |= first_of[row["example"]]["answer"] or {}
-            row["decided"] = outcome or "not decided"
+            row |= {k: v for k, v in answer.items() if k != "address"} or {"decided": "not decided"}
+        found.append(row)
     return sorted(found, key=lambda r: (-r["events"], r["who"], r["name"], r["example"]))
 
 
@@ -214,6 +225,7 @@ def _decided_refusals(scope: Scope) -> dict[str, dict[str, Any]]:
             answer: dict[str, Any] = {"decided": f"not decided: {asked.why}"}
         else:
             answer = _explained(replayer, row, asked, replayer.decide(row, asked))
+        answer["address"] = row.address
         for event in examples:
             found[event] = answer
     return found
@@ -235,8 +247,9 @@ def _explained(replayer: Replayer, row: Row, asked: Asked, decision: Decision) -
     if decision.outcome == "unknown":
         answer["decided"] = "not known: " + "; ".join(replayer.what_is_missing(row, asked, decision))
     elif not decision.allowed and because is not None and because.statement is None:
-        near = next((str(m) for m in decision.misses if m.condition and m.layer == decision.layer), None)
-        answer["nearest"] = near
+        answer["nearest"] = next((str(m) for m in decision.misses if m.condition and m.layer == decision.layer), None)
+        # It was refused either way; a Deny would have been named first (G-21).
+        answer["or_a_deny_in"] = replayer.may_deny(row, asked, decision)
     return answer
 
 

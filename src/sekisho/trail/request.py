@@ -334,19 +334,27 @@ class Replayer:
 
     def decide(self, row: Row, asked: Asked) -> Decision:
         """The decision for ``asked.request``."""
+        assert asked.request is not None
+        return self._question(row, asked).answer(asked.request)
+
+    def may_deny(self, row: Row, asked: Asked, decision: Decision) -> list[str]:
+        """The policies with a Deny that may hold besides, by what isn't known."""
+        return [m.ready.policy.name for m in self._question(row, asked).denies if m.when(decision.context) is None]
+
+    def _question(self, row: Row, asked: Asked) -> Question:
         request = asked.request
         assert request is not None
         question = self._authorizer.question(request)
         unknown = frozenset(k for k in _keys_of(question, asked.resource_known) if not is_known(k, row))
         if not unknown and asked.resource_known:
-            return question.answer(request)
+            return question
         name = (request.question, unknown, asked.resource_known)
         found = self._questions.get(name)
         if found is None:
             if len(self._questions) > 100_000:
                 self._questions.clear()
             found = self._questions[name] = _half_known(question, unknown, asked.resource_known)
-        return found.answer(request)
+        return found
 
     def keys(self, asked: Asked) -> frozenset[str]:
         """The context keys that the statements look at which are about the request."""
