@@ -114,6 +114,7 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a number for a network": (change("203.0.113.10/32", "203"), "[203]", ("a network",)),
     "one network, no list": (change("[203.0.113.10/32]", "203.0.113.10/32"), "office: 203.0.113.10/32", ("a list",)),
     "vantage point": (change("cafe: 192.0.2.44", "cafe: 192.0.2"), "cafe: 192.0.2", ("an IP address",)),
+    "private vantage point": (change("cafe: 192.0.2.44", "cafe: 10.0.0.1"), "cafe: 10.0.0.1", ("a public address", "E-02")),
     "vantage point with a prefix": (change("cafe: 192.0.2.44", "cafe: 192.0.2.44/32"), "cafe:", ("an IP address",)),
     "sessions on networks that aren't named": (
         change("networks: [office, vpn]   # method 2", "session: {stay_on_networks: true}   # 2"), "stay_on_networks",

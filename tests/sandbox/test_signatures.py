@@ -165,6 +165,12 @@ def test_addresses_that_are_none(aws: Sandbox, alice: Person, path: str) -> None
     assert status == 400 and "is no IP address" in text
 
 
+@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "fd00::1", "169.254.0.1"])
+def test_E_02_a_private_address_is_never_seen(aws: Sandbox, alice: Person, address: str) -> None:
+    status, text = send(aws, signed(aws, alice.key, f"/from/{address}/"), f"/from/{address}/")
+    assert status == 400 and "is private" in text and "/via/" in text
+
+
 @pytest.mark.parametrize("path", ["//from/203.0.113.10/", "/%66rom/203.0.113.10/", f"/from/{CAFE}/../{OFFICE}/", f"/from/{CAFE}/from/{OFFICE}/"])
 def test_tricks_with_the_path_do_not_move_anybody(aws: Sandbox, alice: Person, path: str) -> None:
     inside = allow("iam:ListUsers", IpAddress={"aws:SourceIp": f"{OFFICE}/32"})

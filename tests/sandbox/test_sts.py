@@ -66,7 +66,7 @@ def test_D_24_iam_with_session_tokens_needs_mfa(aws: Sandbox, mfa: bool, token: 
     if may or not token:
         assert iam.list_users()["Users"]
     else:
-        assert refused(iam.list_users)[0] == "AccessDenied"
+        assert refused(iam.list_users)[0] == "InvalidClientTokenId"
 
 
 def test_D_24_session_tokens_cannot_get_tokens(aws: Sandbox) -> None:
@@ -200,13 +200,16 @@ def test_D_42_a_session_outlives_its_trust_and_its_user(aws: Sandbox) -> None:
     assert refused(aws.client("ec2", keys).describe_instances)[0] == "UnauthorizedOperation"
 
 
-@pytest.mark.parametrize("name", ["a", "with space", "x" * 65])
-def test_D_45_session_names(aws: Sandbox, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a", "length greater than or equal to 2"), ("with space", "regular expression pattern"), ("x" * 65, "length less than or equal to 64")],
+)
+def test_D_45_session_names(aws: Sandbox, name: str, text: str) -> None:
     alice = aws.user("alice", allow("sts:AssumeRole"))
     role = aws.role(trust(alice.arn))
     sts = aws.client("sts", alice.key)
     code, message, _ = refused(sts.assume_role, RoleArn=role, RoleSessionName=name)
-    assert code == "ValidationError" and "roleSessionName" in message
+    assert code == "ValidationError" and "roleSessionName" in message and text in message
 
 
 def test_addresses_of_both_families_decide(aws: Sandbox) -> None:

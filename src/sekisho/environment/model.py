@@ -74,9 +74,15 @@ def _address(value: object) -> object:
     try:
         if not isinstance(value, str) or "%" in value:
             raise ValueError
-        return str(ipaddress.ip_address(value))
+        found = ipaddress.ip_address(value)
     except ValueError:
         raise _wrong("an IP address, such as 203.0.113.10", "IPv6 addresses go in quotes") from None
+    if is_never_public(ipaddress.ip_network(found)):
+        raise _wrong(
+            f"a public address: {value} is private, and AWS never sees a private address (E-02)",
+            "give the public address that the place goes out with",
+        )
+    return str(found)
 
 
 def _duration(value: object) -> object:

@@ -134,5 +134,13 @@ def authorise(store: Store, request: Request) -> Decision:
         # An account that isn't here doesn't exist, so it isn't unknown: AWS's words are enough.
         if decision.outcome == "unknown" and (request.resource_account is None or request.resource_account in store.accounts):
             text += " (Sekisho can't tell: " + "; ".join(decision.unknown_because) + ")"
+        if decision.layer == "credentials" and text.startswith(_NO_TOKEN):
+            # D-24: IAM with session keys that carry no MFA; AWS calls the token itself invalid.
+            fault = AwsFault("InvalidClientTokenId", text, 403, denied=True)
+            fault.decision = decision
+            raise fault
         raise access_denied(text, decision)
     return decision
+
+
+_NO_TOKEN = "The security token included in the request is invalid"

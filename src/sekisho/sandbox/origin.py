@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 from urllib.parse import unquote
 
+from sekisho.policy.networks import is_never_public
 from sekisho.policy.operators import Unreadable, address
 from sekisho.sandbox.fault import AwsFault
 
@@ -53,7 +54,7 @@ class Parted(NamedTuple):
 
 
 def parted(path: str) -> Parted:
-    """Split ``/from/203.0.113.10/…`` or ``/via/vpce-…/…``. IPv6 with or without brackets, percent-encoded or not.
+    """Split ``/from/203.0.113.10/…`` or ``/via/vpce-…/…``; the colons of IPv6 percent-encoded or not.
 
     Raises AwsFault for a prefix that names no address or endpoint: nothing is decided on a guess.
 
@@ -68,7 +69,12 @@ def parted(path: str) -> Parted:
 
 
 def _public(text: str) -> Origin:
-    return Origin(_address(text, "use /from/<IPv4 or IPv6 address>"))
+    """AWS never sees a private address (E-02): who has one comes through a NAT's public address, or through a VPC endpoint."""
+    found = Origin(_address(text, "use /from/<IPv4 or IPv6 address>"))
+    if is_never_public(ipaddress.ip_network(found.address)):
+        text = f"{found.address} is private, and AWS sees public addresses only: use /from/<public address> or /via/vpce-…"
+        raise AwsFault("InvalidEndpoint", text, 400)
+    return found
 
 
 _VPCE = re.compile(r"vpce-[a-z0-9-]{1,40}")
@@ -84,7 +90,6 @@ def _endpoint(text: str) -> Origin:
 
 
 def _address(text: str, remedy: str) -> str:
-    text = text.strip("[]")
     try:
         address(text)
         return str(ipaddress.ip_address(text))

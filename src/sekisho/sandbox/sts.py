@@ -110,7 +110,13 @@ def _check_assume(work: Work) -> None:
     arn, name = str(params.get("RoleArn", "")), str(params.get("RoleSessionName", ""))
     if _ROLE_ARN.fullmatch(arn) is None:
         raise validation(f"{arn} is invalid")
-    if not 2 <= len(name) <= QUOTAS["session_name"].limit or not _SESSION_NAME.fullmatch(name):
+    if "RoleSessionName" not in params:
+        raise validation("1 validation error detected: Value null at 'roleSessionName' failed to satisfy constraint: Member must not be null")
+    if len(name) < 2:
+        raise constraint(name, "roleSessionName", "Member must have length greater than or equal to 2")
+    if len(name) > QUOTAS["session_name"].limit:
+        raise constraint(name, "roleSessionName", f"Member must have length less than or equal to {QUOTAS['session_name'].limit}")
+    if not _SESSION_NAME.fullmatch(name):
         raise constraint(name, "roleSessionName", r"Member must satisfy regular expression pattern: [\w+=,.@-]*")
     external = params.get("ExternalId")
     if external is not None and (not 2 <= len(external) <= QUOTAS["external_id"].limit or not _EXTERNAL_ID.fullmatch(external)):
