@@ -12,7 +12,7 @@ Way = tuple[str, str, str, str, str]
 
 
 def access(estate: Estate, addresses: Iterable[str], everybody: Estate) -> frozenset[Way]:
-    """Every way that is open: users and their switches, role sessions and a call; ``everybody`` says who and which roles are asked about."""
+    """Every way that is open: users and their switches, role sessions and a call, users and a call through a switch; ``everybody`` says who and which roles are asked about."""
     ask = Authorizer(estate)
     roles = sorted({r.arn for a in everybody.accounts for r in a.roles})
     found: set[Way] = set()
@@ -38,6 +38,12 @@ def access(estate: Estate, addresses: Iterable[str], everybody: Estate) -> froze
                 request = Request(session, action, "*", context, credentials=CredentialKind.ROLE_SESSION, role=role)
                 if ask.decide_anew(request).allowed:
                     found.add((role, "session", address, action, "*"))
+    found |= {
+        (who, label, address, done, role)
+        for who, label, address, action, role in set(found) if action == "sts:AssumeRole"
+        for done in ("iam:CreateUser", "ec2:DescribeInstances", "ec2:RebootInstances", "s3:GetObject")
+        if (role, "session", address, done, "*") in found
+    }  # fmt: skip
     return frozenset(found)
 
 

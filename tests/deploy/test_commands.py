@@ -6,8 +6,11 @@ import json
 import os
 import resource
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from sekisho import load
@@ -156,6 +159,29 @@ def test_no_secret_is_written_anywhere(article: Aws) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
         texts.append(path.read_text())
     assert secrets and not any(s in t for s in secrets for t in texts)
+
+
+def test_profiles_of_export_switch_role(article: Aws) -> None:
+    """Issue 5, point 5: botocore, which the AWS CLI and SDKs read profiles with, asks for the code and assumes the role from the office."""
+    assert article.sekisho("export", "aws-config", str(article.file), "--out", str(article.folder / "x"), profile=None).status == 0
+    iam = article.client("iam", J)
+    key = iam.create_access_key(UserName="test-user")["AccessKey"]
+    seed = iam.create_virtual_mfa_device(VirtualMFADeviceName="test-user")["VirtualMFADevice"]["Base32StringSeed"].decode()
+    serial = f"arn:aws:iam::{J}:mfa/test-user"
+    now = int(article.server.aws.store.clock.now().timestamp()) // 30
+    first, second, third = (pyotp.TOTP(seed).generate_otp(now + i) for i in (-1, 0, 1))
+    iam.enable_mfa_device(UserName="test-user", SerialNumber=serial, AuthenticationCode1=first, AuthenticationCode2=second)
+    credentials = article.folder / "own-credentials"
+    credentials.write_text(f"[jump]\naws_access_key_id={key['AccessKeyId']}\naws_secret_access_key={key['SecretAccessKey']}\n")
+    config = article.folder / "x" / "test-user.config"
+    profile = next(line[9:-1] for line in config.read_text().splitlines() if line.startswith("[profile ") and "jump" not in line)
+    code = f"import boto3; print(boto3.Session(profile_name={profile!r}).client('sts').get_caller_identity()['Arn'])"
+    env = {
+        **os.environ, "AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        "AWS_ENDPOINT_URL": f"{article.server.endpoint}/from/203.0.113.10",
+    }  # fmt: skip
+    ran = subprocess.run([sys.executable, "-c", code], input=third + "\n", env=env, capture_output=True, text=True, timeout=60, start_new_session=True)
+    assert ran.stdout.splitlines()[-1:] == [f"arn:aws:sts::{T}:assumed-role/test-role-admin/test-user"], ran.stderr[-600:]
 
 
 # --- what can't be used ---------------------------------------------------------------------------------------------------
