@@ -109,6 +109,20 @@ def test_drift_says_who(article: Aws) -> None:
     assert "7,200" in row["to_do"] and "UpdateRole by arn:aws:iam::444455556666:root" in row["by"]
 
 
+def test_drift_tells_what_others_opened(article: Aws) -> None:
+    """A trust that names somebody else, and a stranger in our group: who can now get where comes first."""
+    jump, iam = article.client("iam", J), article.client("iam", T)
+    jump.create_user(UserName="bob")
+    jump.add_user_to_group(GroupName="test-group", UserName="bob")
+    trust = iam.get_role(RoleName="test-role-admin")["Role"]["AssumeRolePolicyDocument"]
+    allow = next(s for s in trust["Statement"] if s["Effect"] == "Allow")
+    allow["Principal"] = {"AWS": [f"arn:aws:iam::{J}:user/test-user", f"arn:aws:iam::{J}:user/bob"]}
+    iam.update_assume_role_policy(RoleName="test-role-admin", PolicyDocument=json.dumps(trust))
+    moved = article.sekisho("drift", str(article.file))
+    assert moved.status == 1 and moved.out.startswith("bob: gains workload/test-role-admin"), moved
+    assert "UpdateAssumeRolePolicy by" in moved.out and "user bob leaves group test-group [AddUserToGroup by" in moved.out, moved.out
+
+
 def test_users_come_and_go(article: Aws) -> None:
     before = article.file.read_text()
     password = article.folder / "kato.json"

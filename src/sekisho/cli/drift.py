@@ -17,7 +17,7 @@ from sekisho.cli.reaching import account_options, made_plan, names_of, reach
 def command(file: Path, profile: str | None, role: str | None, mfa_serial: str | None, form: str) -> None:
     """Say how what exists has moved away from FILE: who can do what they shouldn't, or no longer what they should; what was changed, by whom.
 
-    Changes nothing; for a scheduler. Exit status 1 where something has moved.
+    Changes nothing; for a scheduler. What others attached to the file's principals counts too. Exit status 1 where something has moved.
     """
     from sekisho.deploy.calls import AwsError
     from sekisho.deploy.difference import sentences
@@ -29,7 +29,8 @@ def command(file: Path, profile: str | None, role: str | None, mfa_serial: str |
     rows: list[dict[str, str | None]] = []
     unread: dict[str, str] = {}
     with progress() as tell:
-        plan = made_plan(environment, accounts, tell)
+        # What others attached to our principals has moved them too, whether or not `apply` would take it off.
+        plan = made_plan(environment, accounts, tell, exclusive=True)
         for change in plan.steps:
             by = None
             if change.account not in unread:
@@ -40,14 +41,11 @@ def command(file: Path, profile: str | None, role: str | None, mfa_serial: str |
             rows.append({"account": change.account, "sign": change.sign.value, "subject": change.subject, "to_do": change.text, "by": by})
         access = sentences(plan.outcome, plan.existing, plan.networks)
     moved = bool(rows) or bool(access)
-    foreign = [{"account": f.account, "subject": f.subject, "text": f.text} for f in plan.foreign]
     if form == "json":
-        print_json("drift", {"access": access, "moved": rows, "foreign": foreign, "unread": unread})
+        print_json("drift", {"access": access, "moved": rows, "unread": unread})
     else:
         for line in access:
             click.echo(line)
-        for entry in foreign:
-            click.echo(f"Not of the file: {entry['account']}: {entry['text']}")
         for row in rows:
             click.echo(f"{row['account']}: to be as the file has it: {row['sign']} {row['to_do']}" + (f" [{row['by']}]" if row["by"] else ""))
         for account, why in unread.items():

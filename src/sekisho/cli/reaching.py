@@ -82,8 +82,10 @@ def state_folder(given: Path | None, file: str | Path | None) -> Path:
     return given if given is not None else (Path(file).resolve().parent if file else Path.cwd()) / ".sekisho"
 
 
-def made_plan(environment: Environment, accounts: Accounts, told: Callable[[str], None], *, destroy: bool = False) -> Plan:
-    """Read what exists and plan for it."""
+def made_plan(
+    environment: Environment, accounts: Accounts, told: Callable[[str], None], *, destroy: bool = False, exclusive: bool = False
+) -> Plan:
+    """Read what exists and plan for it; ``exclusive`` whatever the file says."""
     from sekisho.deploy.collect import collect, with_credentials
     from sekisho.deploy.plan import make_plan, nothing_of
     from sekisho.environment import compile_environment
@@ -94,8 +96,8 @@ def made_plan(environment: Environment, accounts: Accounts, told: Callable[[str]
         wanted = nothing_of(wanted)
     existing = with_credentials(accounts, existing, wanted)
     return make_plan(
-        existing, wanted, jump=environment.jump, exclusive=environment.wanted.exclusive, file=str(Path(environment.file or "").resolve()),
-        networks=environment.wanted.networks, vantage_points=environment.vantage_points,
+        existing, wanted, jump=environment.jump, exclusive=exclusive or environment.wanted.exclusive,
+        file=str(Path(environment.file or "").resolve()), networks=environment.wanted.networks, vantage_points=environment.vantage_points,
     )  # fmt: skip
 
 
