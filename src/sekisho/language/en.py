@@ -180,6 +180,8 @@ MESSAGES = {
     "U-01.switch.fix": "Add what is missing to the estate; until then count it as open.",
     "U-01.call": "Whether {action} is allowed can't be told in every case: {reasons}.",
     "U-01.call.fix": "Add what is missing to the estate; until then count it as open.",
+    "U-01.cells": "The rest of what the rules of {family} look at can't be told: too many combinations of {keys}.",
+    "U-01.cells.fix": "Fewer keys in one policy; until then count it as open.",
     "U-01.document": "What {who} may do can't be told: {reasons}.",
     "U-01.document.fix": "Collect the account's policies with their documents; until then count it as open.",
 }

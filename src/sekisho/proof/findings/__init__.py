@@ -6,16 +6,18 @@ One file a family; each has ``find(ground)``. To add a finding: yield it there, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sekisho.estate import Estate
 from sekisho.policy import DEFAULT, Settings
+from sekisho.policy.keys import spelled
 from sekisho.proof.findings import jump, lock_out, mfa, networks, sessions, sign_in, text, trusts
 from sekisho.proof.findings.controls import Controls, controls_of
 from sekisho.proof.findings.finding import SEVERITIES, Finding, Severity, at_least
 from sekisho.proof.findings.ground import Ground
+from sekisho.proof.region import TooManyCells
 
 FAMILIES: tuple[Any, ...] = (sessions, networks, mfa, trusts, jump, lock_out, sign_in, text)
 
@@ -40,11 +42,22 @@ def find(
     ground = Ground(estate, settings, networks)
     found: dict[str, Finding] = {}
     for family in FAMILIES:
-        for finding in family.find(ground):
+        for finding in _all_of(family, ground):
             key = f"{finding.identity} {finding.statement}"
             found.setdefault(key, replace(finding, controls=controls_of(finding.id, controls)))
     order = {severity: i for i, severity in enumerate(SEVERITIES)}
     return tuple(sorted(_together(found.values()), key=lambda f: (order[f.severity], f.id, f.subject)))
+
+
+def _all_of(family: Any, ground: Ground) -> Iterator[Finding]:
+    """A family's findings; where the regions multiply beyond measure, that its rest can't be told is one as well."""
+    try:
+        yield from family.find(ground)
+    except TooManyCells as error:
+        keys = tuple(spelled(k) for k in error.keys if not k.startswith("*"))
+        name = family.__name__.rpartition(".")[2].replace("_", "-")
+        subject = f"arn:aws:iam::{ground.estate.accounts[0].id}:root"
+        yield ground.finding("U-01", "medium", "U-01.cells", subject, family=name, keys=keys)
 
 
 def _together(findings: Iterable[Finding]) -> Iterable[Finding]:

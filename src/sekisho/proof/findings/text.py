@@ -34,8 +34,13 @@ NEARLY_FULL = 25
 
 
 def find(ground: Ground) -> Iterator[Finding]:
+    seen: set[tuple[str, int]] = set()
     for ready, holders in ground.statements:
-        yield from _samples(ground, ready, holders)
+        for sample in _samples(ground, ready, holders):
+            # One policy that says it over and over is told of once.
+            if (sample.key, id(ready.policy)) not in seen:
+                seen.add((sample.key, id(ready.policy)))
+                yield sample
         yield from _unreadable(ground, ready, holders)
         yield from _never_public(ground, ready, holders)
         yield from _never_holds(ground, ready, holders)
