@@ -72,7 +72,7 @@ def _usable(visit: Visit) -> Iterator[Usable]:
                 yield Usable(role, account.id, name, ())
                 continue
             proved += 1
-            turns = turns_of(request, estate) if proved <= MOST_PROVED else ()
+            turns = turns_of(request, estate, visit.console.networks.places) if proved <= MOST_PROVED else ()
             if turns and _is_within_reach(turns):
                 yield Usable(role, account.id, name, turns)
 

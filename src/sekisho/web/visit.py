@@ -23,7 +23,6 @@ from sekisho.proof.words import Turn
 from sekisho.sandbox import signin
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.front import OPERATIONS, EmbeddedAws
-from sekisho.sandbox.origin import Origin
 from sekisho.sandbox.protocol import read_call, service_model
 from sekisho.sandbox.signature import Arrived
 from sekisho.sandbox.store import Session
@@ -91,13 +90,8 @@ class Visit:
         return say(key, values, self.browser.language)
 
     def turned(self, turns: Sequence[Turn]) -> str:
-        """What would have to be otherwise, as a sentence begins; an address by its place's name too."""
-        texts = []
-        for turn in turns:
-            address = turn.values.get("address", "")
-            name = self.console.networks.name(Origin(address))
-            texts.append(self.say(f"turn.{turn.kind}", **{**turn.values, "address": f"{name} ({address})"} if name else turn.values))
-        text = self.say("turn.and").join(texts)
+        """What would have to be otherwise, as a sentence begins."""
+        text = self.say("turn.and").join(turn.text(self.browser.language) for turn in turns)
         return text[:1].upper() + text[1:] if self.browser.language == "en" else text
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:

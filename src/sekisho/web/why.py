@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -83,8 +84,9 @@ async def show(visit: Visit) -> Response:
         meant = [m for m in decision.misses if m.layer == decision.layer and m.condition]
         shown = [_shown(m.layer, m.ready.policy, m.ready.statement, decision, origins) for m in meant[:_MOST_SHOWN]]
     context = sorted((spelled(k), v if isinstance(v, str) else ", ".join(v)) for k, v in decision.context.items())
+    turned = turns_of(request, refusal.estate, visit.console.networks.places)
     return visit.page(
-        "why.html", refusal=refusal, decision=decision, layer=here, shown=shown, turns=turns_of(request, refusal.estate), missed=near,
+        "why.html", refusal=refusal, decision=decision, layer=here, shown=shown, turns=turned, missed=near,
         elsewhere=[m for m in missed if m not in near], context=context, request=request,
     )  # fmt: skip
 
@@ -94,14 +96,16 @@ def _layer(layer: str, decision: Decision) -> str:
     return "trust" if layer == "resource" and decision.request.action.lower().startswith("sts:assumerole") else layer
 
 
-def turns_of(request: Request, estate: Estate) -> tuple[Turn, ...]:
-    """The fewest changes of a refused request that would make it allowed; none where no change does. Asked of the proof: over all that can be
-    sent with these credentials."""
+def turns_of(request: Request, estate: Estate, places: Mapping[str, str]) -> tuple[Turn, ...]:
+    """The fewest changes of a refused request that would make it allowed; none where no change does. Asked of the proof, over all that can be
+    sent. ``places``: name → address of those that are named rather than others."""
     kind = request.credentials
     mfa = None if kind in (CredentialKind.KEY, CredentialKind.ROOT, None) else request.context.get("aws:multifactorauthpresent") == "true"
-    asked = Asked(request.principal, request.action, request.resource, request.resource_account, kind, mfa, False, dict(request.context))
-    changes = ask(asked, estate).flips
-    return tuple(turns(changes)) if changes else ()
+    asked = Asked(
+        request.principal, request.action, request.resource, request.resource_account, kind, mfa, context=dict(request.context), exact=True
+    )
+    changes = ask(asked, estate, liked={"aws:sourceip": tuple(places.values())}).flips
+    return tuple(turns(changes, {address: name for name, address in places.items()})) if changes else ()
 
 
 # --- documents -----------------------------------------------------------------------------------------------------------
