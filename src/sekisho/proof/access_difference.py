@@ -150,6 +150,7 @@ def difference(
 class _Comparison:
     def __init__(self, old: Estate, new: Estate, settings: Settings) -> None:
         self.old, self.new, self.settings = old, new, settings
+        self._ready: dict[str, tuple[ReadyStatement, ...]] = {}
         before, after = dict(_signatures(old)), dict(_signatures(new))
         self.changed = {arn for arn in before.keys() | after.keys() if before.get(arn) != after.get(arn)}
         self.removed, self.added = before.keys() - after.keys(), after.keys() - before.keys()
@@ -284,7 +285,10 @@ class _Comparison:
                 yield Change("resource", arn, "its resource policy", None, None, None, None, (why,))
 
     def _statements(self, text: str) -> Iterable[ReadyStatement]:
-        return ready_policy(Policy.parse(text), self.settings).statements
+        found = self._ready.get(text)
+        if found is None:
+            found = self._ready[text] = ready_policy(Policy.parse(text), self.settings).statements
+        return found
 
     def _elsewhere(self, kind: Kind) -> Kind | None:
         """A kind of AssumeRole calls as one about a role of an account that the estate doesn't hold; None where there is none."""
@@ -347,7 +351,13 @@ def _all(regions: Iterable[Region]) -> Region:
 
 
 def _text(policy: Policy | None) -> str:
-    return "?" if policy is None else json.dumps(policy.normalised(), sort_keys=True)
+    """A policy as text, the same for the same statements; kept on the policy, which doesn't change."""
+    if policy is None:
+        return "?"
+    text: str | None = policy.__dict__.get("_normalised_text")
+    if text is None:
+        text = policy.__dict__["_normalised_text"] = json.dumps(policy.normalised(), sort_keys=True)
+    return text
 
 
 def _attached(entry: AttachedPolicy, account: Account) -> str:

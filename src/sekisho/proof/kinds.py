@@ -56,7 +56,9 @@ def kinds(statements: Sequence[ReadyStatement], facts: Context, *, only: int = -
         concerned = [(i, s) for i, s in enumerate(statements) if about >> i & 1]
         seen: set[tuple[int, str]] = set()
         names = {f.action for f in actions}
-        action = next((a for a in USUAL_ACTIONS if a.lower() in names), None) or _spelled(statements, actions[0].action)
+        action = next((a for a in USUAL_ACTIONS if a.lower() in names), None)
+        if action is None:
+            action = within if within and within.lower() == actions[0].action else _spelled(statements, actions[0].action)
         written = tuple(dict.fromkeys(f.written for f in actions))
         for resource in _resources([s for _, s in concerned], facts):
             mask = loose = 0
