@@ -9,8 +9,10 @@ import pytest
 
 from sekisho import Estate, compile_environment
 from sekisho.deploy import changes
+from sekisho.deploy.changes import foreign
 from sekisho.deploy.effect import states
 from sekisho.environment import parse_environment
+from sekisho.estate import AttachedPolicy
 
 from .access import access, union
 
@@ -92,6 +94,21 @@ def follow(old: Estate, new: Estate) -> tuple[Estate, list[str]]:
             wrong += [f"{call}: {change.text}: takes {w}" for w in sorted((before & after) - now)[:3]]
         last = now
     return estate, wrong
+
+
+GIVEN = ("  auditors:\n    path: /auditors/\n", "  auditors:\n    path: /auditors/\n    policies: [arn:aws:iam::aws:policy/ReadOnlyAccess]\n")
+
+
+def test_what_the_file_gave_a_group_goes_with_it_and_a_strangers_stays() -> None:
+    given, plain = company(GIVEN), company()
+    account = given.account("111122223333")
+    assert account is not None
+    other = AttachedPolicy("arn:aws:iam::aws:policy/AWSBillingReadOnlyAccess", "AWSBillingReadOnlyAccess")
+    groups = tuple(replace(g, attached=(*g.attached, other)) if g.name == "auditors" else g for g in account.groups)
+    existing = given.with_account(replace(account, groups=groups))
+    gone = [c.text for c in changes(existing, plain) if c.sign == "-"]
+    assert gone == ["policy ReadOnlyAccess detached from group auditors"]
+    assert [f.text for f in foreign(existing, plain)] == ["policy AWSBillingReadOnlyAccess is attached to group auditors"]
 
 
 @pytest.mark.parametrize("name", EDITS)

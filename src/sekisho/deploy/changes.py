@@ -7,8 +7,8 @@ who moves to another group, a policy in place of another) the new comes before t
 users stand before the trust policies that name them (A-31), and what goes, goes in reverse.
 
 **What is ours** is told by a mark that stands in the account itself: the path ``/sekisho/`` of managed policies, the tag ``sekisho`` of
-users and roles, and, for groups, such a policy attached. A role's tag also says which attachments are ours. All else is foreign: it is kept,
-and told, unless ``exclusive``.
+users and roles, and, for groups, such a policy attached. The tag also says which attachments are ours; a user's, which of their groups' are.
+All else is foreign: it is kept, and told, unless ``exclusive``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from sekisho.deploy.calls import Call, document_text
 from sekisho.deploy.turns import common, denies, deny_first, direction, only_denies
 from sekisho.environment import OURS
-from sekisho.environment.mark import MARK, is_marked, marks
+from sekisho.environment.mark import MARK, is_marked, marks, on_group
 from sekisho.estate import Account, Estate, Group, ManagedPolicy, Role, SignIn, SignInStatement, User
 from sekisho.policy import Policy, PolicyKind
 from sekisho.policy.quotas import QUOTAS, limit, policy_size
@@ -455,7 +455,7 @@ class _Account:
             return True
         if isinstance(have, Role | User):
             return name in marks(have.tags) or name == HOLD
-        return False
+        return have is not None and any(on_group(have.name, name) in marks(u.tags) for u in self.have.users if have.name in u.groups)
 
     def boundary(self, have: User | Role, want: User | Role, kind: str) -> None:
         old, new = have.boundary, want.boundary

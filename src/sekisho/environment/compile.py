@@ -15,7 +15,7 @@ from typing import Any
 
 from sekisho.environment import documents
 from sekisho.environment.file import Environment, Path_, RoleWanted
-from sekisho.environment.mark import mark
+from sekisho.environment.mark import mark, on_group
 from sekisho.environment.model import Group, PasswordPolicy
 from sekisho.errors import InputError, Place, PolicyError
 from sekisho.estate.managed import aws_managed_arns, aws_managed_document, aws_managed_policy
@@ -210,7 +210,12 @@ class _Compiler:
             inline = self.inline({"assume-roles": documents.allow_assume_role([t.arn for t in own])}, "user_inline_size", path)
         if len(groups) > QUOTAS["groups_per_user"].limit:
             raise self.environment.problem(("groups", groups[-1], "users"), f"the user {name} is in {len(groups)} groups", "at most 10")
-        return User(arn, name, self.environment.user_path(name), _unique_id("AIDA", arn), groups, inline, tags=mark(p.name for p in inline))
+        return User(arn, name, self.environment.user_path(name), _unique_id("AIDA", arn), groups, inline, tags=self.user_mark(groups, inline))
+
+    def user_mark(self, groups: tuple[str, ...], inline: tuple[Policy, ...]) -> tuple[tuple[str, str], ...]:
+        """A user's mark also tells what the file gives the user's groups, which have no tags of their own."""
+        given = [on_group(g, n) for g in groups for n in (*self.wanted.groups[g].policies, *self.wanted.groups[g].inline_policies)]
+        return mark([*(p.name for p in inline), *given])
 
     def sign_in(self) -> SignIn | None:
         """Method 3 (M-01): one statement with the networks; users whose groups are all the exception are the excluded principals."""

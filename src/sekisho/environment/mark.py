@@ -18,11 +18,16 @@ def mark(names: Iterable[str]) -> Tags:
     """The tags of a principal whose policies are ``names``: ARNs of managed ones, names of inline ones.
 
     >>> mark(["assume-roles"])
-    (('sekisho', 'v1 kvcnum'),)
+    (('sekisho', 'v1 yyuqfk'),)
     """
     shorts = sorted({_short(n) for n in names})
     length = min(_LENGTH, _ROOM // len(shorts) - 1) if shorts else _LENGTH
     return ((MARK, " ".join([_VERSION, *(s[:length] for s in shorts)])),)
+
+
+def on_group(group: str, name: str) -> str:
+    """How a policy of a group stands in the marks of the group's users."""
+    return f"{group}/{name}"
 
 
 def is_marked(tags: Tags) -> bool:
