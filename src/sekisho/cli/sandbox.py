@@ -21,19 +21,49 @@ if TYPE_CHECKING:
 _DEFAULT_ACCOUNTS = ["111122223333", "444455556666"]
 
 
-@click.command(epilog="Example: sekisho sandbox sekisho.yaml --state ./sandbox")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="On 127.0.0.1; 0 takes a free one.")
-@click.option("--state", type=click.Path(path_type=Path), help="Folder where what is done survives a restart. Without it, nothing does.")
-@click.option("--accounts", help="Account ids, with commas between them, beside those of FILE.")
-@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once it listens: endpoint, config and credentials files, profile.")
-@format_option("text", "json")
-def command(file: Path | None, port: int, state: Path | None, accounts: str | None, ready_file: Path | None, form: str) -> None:
+class _Sandbox(click.Group):
+    """``sekisho sandbox [FILE] …`` serves; a subcommand's name in the place of FILE is that subcommand."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, "--help", "-h"):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["[FILE] [OPTIONS] | COMMAND …"]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        serve.format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(cls=_Sandbox, epilog="Example: sekisho sandbox sekisho.yaml --state ./sandbox")
+def command() -> None:
     """Serve an AWS on this machine that really enforces IAM, for the AWS CLI, SDKs, scripts, and people with a browser.
 
     With FILE it starts with that environment applied, and each user gets a first password. A client says where it comes from by the
     endpoint's path: http://127.0.0.1:4566/from/203.0.113.10. Stop it with Ctrl-C.
+
+    With --state, IAM, credentials, sessions and events survive a restart. What other services hold (buckets, queues, instances, …)
+    does not: it is in memory alone.
     """
+
+
+@command.command(epilog="Example: sekisho sandbox serve sekisho.yaml --state ./sandbox")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="On 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--state", type=click.Path(path_type=Path),
+    help="Folder where IAM, credentials, sessions and events survive a restart (what other services hold doesn't). Without it, nothing does.",
+)  # fmt: skip
+@click.option("--accounts", help="Account ids, with commas between them, beside those of FILE.")
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once it listens: endpoint, config and credentials files, profile.")
+@click.option("--let-unknown-through", is_flag=True, help="Let pass what can't be decided for want of knowing it, instead of refusing it.")
+@format_option("text", "json")
+def serve(
+    file: Path | None, port: int, state: Path | None, accounts: str | None, ready_file: Path | None, let_unknown_through: bool, form: str
+) -> None:
+    """Serve: what `sekisho sandbox` does without a command."""
     environment = _environment(file)
     ids = _ids(accounts, environment)
     from sekisho.sandbox.access import ready, write_access
@@ -41,7 +71,7 @@ def command(file: Path | None, port: int, state: Path | None, accounts: str | No
     from sekisho.sandbox.server import Server
     from sekisho.web import console
 
-    aws = EmbeddedAws(ids, state)
+    aws = EmbeddedAws(ids, state, let_unknown_through=let_unknown_through)
     server = Server(aws, port, console(aws, environment))
     with tempfile.TemporaryDirectory(prefix="sekisho-sandbox-") as temporary, server:
         folder = state if state is not None else Path(temporary)
@@ -58,6 +88,70 @@ def command(file: Path | None, port: int, state: Path | None, accounts: str | No
             ready(ready_file, access)
         _announce(access, form)
         _until_stopped(server)
+
+
+@command.command(epilog="Example: sekisho sandbox coverage s3 sqs")
+@click.argument("services", nargs=-1)
+@click.option("--operations", is_flag=True, help="Each operation with its IAM actions, not only the counts.")
+@format_option("text", "json")
+def coverage(services: tuple[str, ...], operations: bool, form: str) -> None:
+    """How well each service's operations are known: exact resources, about all (*), or a resource that can't be told.
+
+    Without SERVICES (signing names, such as s3 and states): all that the embedded AWS has. What can't be told is refused, unless no policy
+    would answer differently for it, or --let-unknown-through is given.
+    """
+    from sekisho.cli.output import console, print_json, table
+    from sekisho.sandbox.coverage import Covered, coverage
+    from sekisho.sandbox.coverage import services as every
+
+    known = every()
+    for name in services:
+        if name not in known:
+            raise InputError(f"the embedded AWS has no service {name}", expected=f"one or more of {', '.join(known)}")
+    rows: list[Covered] = []
+    with progress() as tell:
+        for name in services or known:
+            tell(name)
+            rows += coverage(name)
+    if form == "json":
+        body = [{"service": r.service, "operation": r.operation, "known": r.known, "by_rule": r.by_rule, "actions": list(r.actions)} for r in rows]
+        print_json("sandbox-coverage", {"operations": body})
+    elif operations:
+        lines = [(r.service, r.operation, r.known + (" (rule)" if r.by_rule else ""), ", ".join(r.actions)) for r in rows]
+        console().print(table("", ("service", "operation", "resources", "actions"), lines))
+    else:
+        counts = [(name, [r for r in rows if r.service == name]) for name in services or known]
+        kinds = ("exact", "*", "unknown", "no action")
+        numbers = [(name, str(len(of)), *(str(sum(r.known == k for r in of)) for k in kinds), str(sum(r.by_rule for r in of))) for name, of in counts]
+        console().print(table("", ("service", "operations", *kinds, "by own rule"), numbers))
+
+
+@command.command(epilog="Example: sekisho sandbox snapshot ./sandbox before.snapshot")
+@click.argument("state", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+def snapshot(state: Path, file: Path) -> None:
+    """Copy what a --state folder holds into one FILE, which only its owner can read: it holds keys and passwords' hashes.
+
+    Not what other services than IAM hold: that is in memory alone. Stop the sandbox that uses the folder first.
+    """
+    from sekisho.sandbox.snapshot import snapshot
+
+    _say(snapshot(state, file), f"Written to {file}. Put it back with: sekisho sandbox restore {file} <folder>")
+
+
+@command.command(epilog="Example: sekisho sandbox restore before.snapshot ./sandbox-2")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("state", type=click.Path(path_type=Path))
+def restore(file: Path, state: Path) -> None:
+    """Put a snapshot's FILE into a folder that holds no state yet."""
+    from sekisho.sandbox.snapshot import restore
+
+    _say(restore(file, state), f"Restored. Serve it with: sekisho sandbox --state {state}")
+
+
+def _say(counted: dict[str, int], then: str) -> None:
+    click.echo(", ".join(f"{number} {kind}" for kind, number in counted.items() if number))
+    click.echo(then)
 
 
 def _environment(file: Path | None) -> Environment | None:

@@ -133,6 +133,9 @@ class EmbeddedAws:
     def _anonymous(self, arrived: Arrived, origin: Origin, path: str, request_id: str) -> Answer:
         """A request without a signature: S3 answers those that a bucket's policy lets in. Raises AwsFault."""
         path = with_bucket(arrived, path)
+        if "AWSAccessKeyId=" in arrived.query:
+            text = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+            raise AwsFault("InvalidRequest", text, 400)
         if arrived.header("x-amz-target") is not None or "Action=" in arrived.query or arrived.method == "POST" or path == "/":
             raise AwsFault("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
         call = read_call(arrived, "s3", path)

@@ -174,3 +174,13 @@ def _run(work: Work, behind: Behind, flat: Mapping[str, str]) -> list[Need]:
     for kind, tags in specified.items():
         found += _tagging(work, "RunInstances", kind, tags)
     return found + _profile(work, flat)
+
+
+def made_up_id(parameter: str) -> str:
+    """An id such as a parameter of that name would hold (``VpcId`` → ``vpc-…``), or a name where it holds none; for ``sandbox coverage``."""
+    noun = re.sub(r"(?<!^)(?=[A-Z])", "-", re.sub(r"Ids?$", "", parameter)).lower()
+    if not parameter.endswith(("Id", "Ids")):
+        return "x"
+    kinds = {"group": "sg", "allocation": "eipalloc", "security-group": "sg"}
+    start = kinds.get(noun) or next((s for s, kind in _KINDS.items() if kind == noun or kind.replace("-", "") == noun.replace("-", "")), None)
+    return f"{start}-0123456789abcdef0" if start else "x"
