@@ -163,6 +163,17 @@ def test_a_document_in_another_spelling_is_equal() -> None:
     assert not difference(first, estate((user("alice", document(*other)),))).is_empty
 
 
+def test_what_no_request_that_AWS_sends_can_tell_apart_is_equal() -> None:
+    """The two differ on a value such as TRUE, which AWS never sends."""
+    allowed = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    one = document({**allowed, "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}})
+    other = document({**allowed, "Condition": {"StringEquals": {"aws:MultiFactorAuthPresent": "true"}}})
+    assert difference(estate((user("alice", one),)), estate((user("alice", other),))).is_empty
+    either = document(*({**allowed, "Condition": {"Bool": {"aws:MultiFactorAuthPresent": v}}} for v in ("true", "false")))
+    there = document({**allowed, "Condition": {"Null": {"aws:MultiFactorAuthPresent": "false"}}})
+    assert difference(estate((user("alice", either),)), estate((user("alice", there),))).is_empty
+
+
 def test_leave_to_assume_roles_elsewhere_is_told() -> None:
     elsewhere = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::999999999990:role/theirs"}
     found = difference(estate((user("alice"),)), estate((user("alice", document(elsewhere)),)))
