@@ -178,7 +178,9 @@ from sekisho.trail.store import Store
 environment = load_environment(sys.argv[2])
 estate = compile_environment(environment)
 started = time.monotonic()
-found = replay(Store(Path(sys.argv[1])).connect(), estate, networks=Networks(environment.wanted.networks), whole=False)
+store = Store(Path(sys.argv[1]))
+parts = store.contents().parts
+found = replay(store.connect(), estate, networks=Networks(environment.wanted.networks), whole=False, parts=parts)
 print(json.dumps([time.monotonic() - started, found.events, found.distinct, sum(c.events for c in found.changes)]))
 """
 

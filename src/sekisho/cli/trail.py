@@ -234,10 +234,13 @@ def replay(
 
     store = Store(folder)
     estate, networks, whole = _estate_and_networks(against, names_from)
-    aside = sum(a.count for f in store.contents().files.values() for a in f.set_aside)
+    contents = store.contents()
+    aside = sum(a.count for f in contents.files.values() for a in f.set_aside)
+    parts = None if since or until or accounts else contents.parts
     with progress() as tell:
+        connection = store.connect(since, until, accounts)
         found = run(
-            store.connect(since, until, accounts), estate, networks=Networks(networks), whole=whole, accounts=accounts, set_aside=aside, tell=tell
+            connection, estate, networks=Networks(networks), whole=whole, accounts=accounts, set_aside=aside, parts=parts, tell=tell
         )
     suggested = suggest(found) if wants_suggestion else None
     {"json": _replay_json, "csv": _replay_csv, "text": _replay_text}[form](found, suggested)
@@ -463,10 +466,12 @@ def audit(
     estate, networks, _ = _estate_and_networks(estate_path, names_from) if estate_path is not None else (None, {}, True)
     if estate_path is None and names_from is not None:
         networks = dict(load_environment(names_from).wanted.networks)
-    aside = sum(a.count for f in store.contents().files.values() for a in f.set_aside)
+    contents = store.contents()
+    aside = sum(a.count for f in contents.files.values() for a in f.set_aside)
+    parts = None if since or until or accounts else contents.parts
     scope = Scope(store.connect(since, until, accounts), Networks(networks), estate, emergency or EMERGENCY_NAMES)
     with progress() as tell:
-        found = run(scope, questions, set_aside=aside, tell=tell)
+        found = run(scope, questions, set_aside=aside, parts=parts, tell=tell)
     if form == "json":
         answers = {name: [{k: _plain(v) for k, v in row.items()} for row in rows] for name, rows in found.answers.items()}
         print_json("trail-audit", {"coverage": _coverage_body(found.coverage), "findings": found.findings, "answers": answers})

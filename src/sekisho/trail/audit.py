@@ -22,6 +22,7 @@ from sekisho.trail.denial import Denial, read_denial
 from sekisho.trail.replay import distinct_requests
 from sekisho.trail.request import KNOWN, Asked, Replayer, Row, asked_of, is_known
 from sekisho.trail.sessions import REFUSED, prepare_sessions, prepare_switches
+from sekisho.trail.store import Part
 
 Rows = list[dict[str, Any]]
 
@@ -82,10 +83,17 @@ class Question:
     needs_estate: bool = False
 
 
-def audit(scope: Scope, questions: Sequence[str] = (), *, set_aside: int = 0, tell: Callable[[str], None] = lambda _: None) -> Audit:
+def audit(
+    scope: Scope,
+    questions: Sequence[str] = (),
+    *,
+    set_aside: int = 0,
+    parts: Sequence[Part] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Audit:
     """Ask ``questions`` (all that can be asked, where none are given) of the trail."""
     tell("looking at what the trail covers")
-    found = Audit(coverage_of(scope.connection, [a.id for a in scope.estate.accounts] if scope.estate else (), set_aside))
+    found = Audit(coverage_of(scope.connection, [a.id for a in scope.estate.accounts] if scope.estate else (), set_aside, parts))
     tell("joining sessions")
     prepare_switches(scope.connection)
     prepare_sessions(scope.connection)
@@ -246,10 +254,12 @@ def _explained(replayer: Replayer, row: Row, asked: Asked, decision: Decision) -
     }  # fmt: skip
     if decision.outcome == "unknown":
         answer["decided"] = "not known: " + "; ".join(replayer.what_is_missing(row, asked, decision))
-    elif not decision.allowed and because is not None and because.statement is None:
-        answer["nearest"] = next((str(m) for m in decision.misses if m.condition and m.layer == decision.layer), None)
-        # It was refused either way; a Deny would have been named first (G-21).
+        return answer
+    if not decision.allowed:
+        # It was refused either way; another Deny, which isn't known to hold, may have been the one that came first (G-21).
         answer["or_a_deny_in"] = replayer.may_deny(row, asked, decision)
+    if not decision.allowed and because is not None and because.statement is None:
+        answer["nearest"] = next((str(m) for m in decision.misses if m.condition and m.layer == decision.layer), None)
     return answer
 
 

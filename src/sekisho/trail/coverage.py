@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import duckdb
+
+from sekisho.trail.store import Part
 
 CHANCE = 0.015
 """A run of days without events is a hole where chance alone would leave it this rarely, given how often the account and Region have any."""
@@ -52,6 +54,8 @@ class Coverage:
     without_global: list[str] = field(default_factory=list)
     """Accounts without any event of us-east-1, where IAM and the global sign-in are recorded (G-14)."""
     data_events: int = 0
+    seen: list[tuple[str, str, date, int]] = field(default_factory=list, repr=False)
+    """(account, Region, day, events), any number of times"""
     set_aside: int = 0
 
     @property
@@ -71,20 +75,41 @@ class Coverage:
         return found
 
 
-def coverage_of(connection: duckdb.DuckDBPyConnection, accounts: Iterable[str] = (), set_aside: int = 0) -> Coverage:
-    """The coverage of the view ``events``; ``accounts``: those that should be in it."""
+def coverage_of(
+    connection: duckdb.DuckDBPyConnection, accounts: Iterable[str] = (), set_aside: int = 0, parts: Sequence[Part] | None = None
+) -> Coverage:
+    """The coverage of the view ``events``; ``accounts``: those that should be in it. ``parts``: what the log says of them, where all are asked."""
+    if parts is not None:
+        return _counted(_of_parts(parts, set_aside), accounts)
     found = Coverage(set_aside=set_aside)
     row = connection.execute("SELECT count(*), min(event_time), max(event_time) FROM own").fetchone()
     data = connection.execute("SELECT count(*) FROM own SEMI JOIN (SELECT request FROM requests WHERE category = 'Data') USING (request)").fetchone()
     assert row is not None and data is not None
     found.events, found.first, found.last = row
     found.data_events = data[0]
-    seen: dict[tuple[str, str], dict[date, int]] = {}
-    for account, region, day, count in connection.execute(
+    found.seen = connection.execute(
         """SELECT coalesce(account, '?'), coalesce(region, '?'), event_time::DATE, count(*)
            FROM own JOIN requests USING (request) GROUP BY ALL ORDER BY ALL"""
-    ).fetchall():
-        seen.setdefault((account, region), {})[day] = count
+    ).fetchall()
+    return _counted(found, accounts)
+
+
+def _of_parts(parts: Sequence[Part], set_aside: int) -> Coverage:
+    found = Coverage(set_aside=set_aside)
+    held = [p for p in parts if p.rows]
+    found.events = sum(p.rows for p in held)
+    found.first = min((p.first for p in held if p.first is not None), default=None)
+    found.last = max((p.last for p in held if p.last is not None), default=None)
+    found.data_events = sum(p.data_events for p in held)
+    found.seen = [row for p in held for row in p.days]
+    return found
+
+
+def _counted(found: Coverage, accounts: Iterable[str]) -> Coverage:
+    seen: dict[tuple[str, str], dict[date, int]] = {}
+    for account, region, day, count in found.seen:
+        days = seen.setdefault((account, region), {})
+        days[day] = days.get(day, 0) + count
     for (account, region), days in seen.items():
         found.accounts.setdefault(account, {})[region] = sum(days.values())
     if found.first is not None and found.last is not None:

@@ -21,8 +21,9 @@ from sekisho.errors import Place
 from sekisho.estate import Estate
 from sekisho.trail.addresses import Networks, address_kind
 from sekisho.trail.coverage import Coverage, coverage_of
-from sekisho.trail.request import Asked, Replayer, Row, asked_of, mentioned_keys, policies_of
+from sekisho.trail.request import Asked, Replayer, Row, address_classes, asked_of, mentioned_keys, policies_of
 from sekisho.trail.sessions import REFUSED, prepare_sessions, prepare_switches
+from sekisho.trail.store import Part
 
 CONDITIONS_ONLY_WHEN_MENTIONED = {
     "user_agent": ("user_agent", "aws:useragent"),
@@ -103,18 +104,21 @@ def replay(
     whole: bool = True,
     accounts: Sequence[str] = (),
     set_aside: int = 0,
+    parts: Sequence[Part] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Replay:
     """Decide every event of the view ``events`` against ``estate``.
 
     ``whole``: the estate holds all principals of its accounts, so that one who isn't in it has no permissions; an environment file holds only
-    what it declares, and of others nothing is said. ``accounts``: those whose events should be there.
+    what it declares, and of others nothing is said. ``accounts``: those whose events should be there. ``parts``: the store's, where all
+    of it is asked.
     """
     tell("looking at what the trail covers")
-    found = Replay(coverage_of(connection, accounts or [a.id for a in estate.accounts], set_aside))
+    found = Replay(coverage_of(connection, accounts or [a.id for a in estate.accounts], set_aside, parts))
     tell("finding distinct requests")
     prepare_switches(connection)
     _find_distinct(connection, _keyed(connection, estate))
+    _nameless(connection, found)
     _decide_all(connection, found, Replayer(estate), whole, tell)
     tell("joining what differs back to its events")
     _join_back(connection, found, networks or Networks({}))
@@ -133,7 +137,7 @@ assert Row._fields[: len(_COLUMNS)] == _COLUMNS
 _OWN_OF_EVENTS = ("user_agent", "role_session_name", "external_id", "policy_arn")
 """Columns of a request that aren't in the table ``requests``, because they would make almost every request distinct."""
 _SHARED = tuple(c for c in _COLUMNS if c not in _OWN_OF_EVENTS and c != "refused")
-_FLAGS = ("failed", "second", "assumed")
+_FLAGS = ("failed", "assumed")
 _FIRST = ", ".join(f"any_value({c}) AS {c}" for c in (*_COLUMNS, *_FLAGS))
 
 
@@ -141,7 +145,8 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
     """Make the views ``keyed_alike`` and ``keyed_apart``: events with the columns of a request and two hashes of what makes it distinct.
 
     128 bits, which never meet by chance. Most events are decided as their row of ``requests`` is (alike); those of the console, whose
-    address is in another event, and the second records of one call are looked at one by one (apart). Gives the SQL of what tells times apart.
+    address is in another event, are looked at one by one (apart). Records that don't name their caller are in neither (``_nameless``).
+    Gives the SQL of what tells times apart.
     """
     mentioned = mentioned_keys(estate)
     sessions_named = "aws:userid" in mentioned or any(
@@ -158,34 +163,40 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
         # All sessions of a role are one caller, unless a policy looks at the session.
         distinct["principal"] = "CASE WHEN identity_type = 'AssumedRole' AND issuer IS NOT NULL THEN issuer ELSE principal END"
         distinct["principal_id"] = "CASE WHEN identity_type = 'AssumedRole' THEN NULL ELSE principal_id END"
+    distinct["address"] = "class"
+    _classes(connection, estate)
     buckets = _buckets(mentioned)
     base = ", ".join([*distinct.values(), "refused", "failed"])
-    apart = "true" if any(own.values()) else "coalesce(address = 'AWS Internal' OR identity_type = 'AWSAccount', false)"
+    apart = "true" if any(own.values()) else "coalesce(address = 'AWS Internal', false)"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE asking AS
-        WITH found AS (SELECT *, {REFUSED} AS refused, error_code IS NOT NULL AND NOT {REFUSED} AS failed FROM requests)
-        SELECT request, error_code, shared_base.*, hash({base}) AS b1, hash('sekisho', {base}) AS b2, {apart} AS apart
-        FROM (SELECT request, error_code, {', '.join(_SHARED)}, refused, failed FROM found) shared_base"""
+        WITH found AS (
+            SELECT r.*, {REFUSED} AS refused, error_code IS NOT NULL AND NOT {REFUSED} AS failed,
+                   CASE WHEN vpc_endpoint IS NULL THEN c.class ELSE r.address END AS class
+            FROM requests r LEFT JOIN classes c USING (address))
+        SELECT request, error_code, {', '.join(_SHARED)}, refused, failed, hash({base}) AS b1, hash('sekisho', {base}) AS b2, {apart} AS apart
+        FROM found WHERE NOT {_NAMELESS}"""
     )
     hashes = ", ".join([f"hash(b1, {', '.join(buckets)}) AS h1", f"hash(b2, {', '.join(buckets)}) AS h2"]) if buckets else "b1 AS h1, b2 AS h2"
     nothing = ", ".join(f"NULL::VARCHAR AS {c}" for c in _OWN_OF_EVENTS)
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW keyed_alike AS SELECT {hashes}, {', '.join(_SHARED)}, refused, failed, false AS second, false AS assumed, "
+        f"CREATE OR REPLACE TEMP VIEW keyed_alike AS SELECT {hashes}, {', '.join(_SHARED)}, refused, failed, false AS assumed, "
         f"{nothing}, event_id, event_time, session_created, access_key FROM own JOIN asking USING (request) WHERE NOT apart"
     )
     columns = ", ".join(c if own.get(c, True) else f"NULL::VARCHAR AS {c}" for c in _OWN_OF_EVENTS)
     parts = ", ".join([*distinct.values(), *(c for c, is_mentioned in own.items() if is_mentioned), "refused", *_FLAGS, *buckets])
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW keyed_apart AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, {', '.join(_SHARED)}, refused, "
-        f"{', '.join(_FLAGS)}, {columns}, event_id, event_time, session_created, access_key FROM ({_APART})"
+        f"CREATE OR REPLACE TEMP VIEW keyed_apart AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, "
+        f"{', '.join(_SHARED)}, refused, {', '.join(_FLAGS)}, {columns}, "
+        f"event_id, event_time, session_created, access_key "
+        f"FROM (SELECT a.*, CASE WHEN vpc_endpoint IS NULL THEN c.class ELSE a.address END AS class FROM ({_APART}) a LEFT JOIN classes c USING (address))"
     )
     return buckets
 
 
 _APART = """
     SELECT e.* REPLACE (coalesce(CASE WHEN e.address = 'AWS Internal' THEN coalesce(s.address, o.address) END, e.address) AS address),
-        k.refused, k.failed, coalesce(e.address = 'AWS Internal' AND s.address IS NULL AND o.address IS NOT NULL, false) AS assumed,
-        e.identity_type = 'AWSAccount' AND e.shared_event_id IS NOT NULL AND t.shared_event_id IS NOT NULL AS second
+        k.refused, k.failed, coalesce(e.address = 'AWS Internal' AND s.address IS NULL AND o.address IS NOT NULL, false) AS assumed
     FROM numbered e JOIN (SELECT request, refused, failed FROM asking WHERE apart) k USING (request)
     LEFT JOIN consoles s ON s.new_key = e.new_key AND e.address = 'AWS Internal'
     LEFT JOIN (
@@ -194,10 +205,6 @@ _APART = """
             SELECT request FROM asking WHERE address = 'AWS Internal' AND error_code IS NOT NULL))
           AND regexp_full_match(address, '[0-9A-Fa-f.:]+') GROUP BY access_key HAVING count(DISTINCT address) = 1
     ) o ON o.access_key = e.access_key AND e.error_code IS NOT NULL AND e.address = 'AWS Internal'
-    LEFT JOIN (
-        SELECT DISTINCT shared_event_id FROM own
-        WHERE shared_event_id IS NOT NULL AND request IN (SELECT request FROM asking WHERE identity_type <> 'AWSAccount')
-    ) t ON t.shared_event_id = e.shared_event_id
 """
 """A refused console switch has no SwitchRole (G-06); where its session called from one address alone, that is assumed to be the person's."""
 
@@ -216,12 +223,39 @@ def _find_distinct(connection: duckdb.DuckDBPyConnection, buckets: Sequence[str]
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE asked AS SELECT row_number() OVER () AS id, * FROM (
             SELECT h1, h2, sum(n)::BIGINT AS n, {_FIRST}, {times}
-            FROM (SELECT {h[0]} AS h1, {h[1]} AS h2, *, false AS second, false AS assumed, {nothing}
+            FROM (SELECT {h[0]} AS h1, {h[1]} AS h2, *, false AS assumed, {nothing}
                   FROM (SELECT {groups}, count(*) AS n, {times} FROM (SELECT *{by} FROM own) GROUP BY {groups}) JOIN asking USING (request)
                   WHERE NOT apart) GROUP BY h1, h2
             UNION ALL BY NAME
             SELECT h1, h2, count(*) AS n, {_FIRST}, {times} FROM keyed_apart GROUP BY h1, h2)"""
     )
+
+
+_NAMELESS = "coalesce(identity_type = 'AWSAccount' AND principal_account <> 'ANONYMOUS_PRINCIPAL', false)"
+"""SQL of a record in another account's trail than the caller's, which doesn't name the caller (G-04)."""
+
+
+def _nameless(connection: duckdb.DuckDBPyConnection, found: Replay) -> None:
+    """Count the records that don't name their caller: second ones of a call whose first is here, and those that stand alone."""
+    named = f"SELECT shared_event_id FROM own WHERE shared_event_id IS NOT NULL AND request NOT IN (SELECT request FROM requests WHERE {_NAMELESS})"
+    row = connection.execute(
+        f"""SELECT count(*), count(*) FILTER (shared_event_id IN ({named})) FROM own
+            WHERE request IN (SELECT request FROM requests WHERE {_NAMELESS})"""
+    ).fetchone()
+    assert row is not None
+    found.events += row[0]
+    found.second_records = row[1]
+    if row[0] > row[1]:
+        found.undecided["the caller is in an account whose own record isn't here (G-04)"] += row[0] - row[1]
+
+
+def _classes(connection: duckdb.DuckDBPyConnection, estate: Estate) -> None:
+    """The table ``classes``: address → one that every policy's networks hold alike. Addresses of one class need one decision."""
+    addresses = [row[0] for row in connection.execute("SELECT DISTINCT address FROM requests WHERE address IS NOT NULL ORDER BY 1").fetchall()]
+    classes = address_classes(estate, addresses)
+    rows = pa.table({"address": pa.array(addresses, pa.string()), "class": pa.array([classes[a] for a in addresses], pa.string())})
+    connection.register("class_rows", rows)
+    connection.execute("CREATE OR REPLACE TEMP TABLE classes AS SELECT * FROM class_rows")
 
 
 def _buckets(mentioned: Mapping[str, Sequence[Any] | None]) -> list[str]:
@@ -259,16 +293,13 @@ def distinct_requests(connection: duckdb.DuckDBPyConnection, estate: Estate) -> 
 
 def _decide_all(connection: duckdb.DuckDBPyConnection, found: Replay, replayer: Replayer, whole: bool, tell: Callable[[str], None]) -> None:
     """Decide each distinct request; the table ``changed`` gets those whose answer differs, ``found.changes`` is filled by ``_join_back``."""
-    cursor = connection.execute(f"SELECT id, n, failed, second, assumed, {', '.join(Row._fields)} FROM asked")
+    cursor = connection.execute(f"SELECT id, n, failed, assumed, {', '.join(Row._fields)} FROM asked")
     changed: list[tuple[Any, ...]] = []
     while rows := cursor.fetchmany(10_000):
-        for identity, n, failed, second, assumed, *values in rows:
+        for identity, n, failed, assumed, *values in rows:
             row = Row(*values)
             found.events += n
             found.distinct += 1
-            if second:
-                found.second_records += n
-                continue
             asked = asked_of(row, replayer.estate)
             why = asked.why or (None if whole else _undeclared(asked, replayer.estate))
             if why:
@@ -349,14 +380,17 @@ def _join_back(connection: duckdb.DuckDBPyConnection, found: Replay, networks: N
         found.networks[networks.label(address)] += int(n)
     if not connection.execute("SELECT count(*) FROM changed").fetchone()[0]:  # type: ignore[index]
         return
-    prepare_sessions(connection)
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE hit AS SELECT k.* FROM keyed_alike k SEMI JOIN changed USING (h1, h2)
+           UNION ALL BY NAME SELECT k.* FROM keyed_apart k SEMI JOIN changed USING (h1, h2)"""
+    )
+    prepare_sessions(connection, "SELECT access_key FROM hit")
     rows = connection.execute(
-        """WITH keyed AS (SELECT * FROM keyed_alike UNION ALL BY NAME SELECT * FROM keyed_apart)
-           SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
+        """SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
                   CASE WHEN k.source = 'sts.amazonaws.com' THEN k.resource ELSE k.issuer END AS role, c.action, c.asked_resource, k.address,
                   c.layer, c.policy, c.statement, c.sid, c.file, c.pointer, c.line, any_value(c.message), c.about_address,
                   k.event_time::DATE AS day, count(*) AS n, min_by(k.event_id, (k.event_time, k.event_id)) AS example
-           FROM keyed k JOIN changed c ON k.h1 = c.h1 AND k.h2 = c.h2 LEFT JOIN roots r ON r.new_key = k.access_key
+           FROM hit k JOIN changed c ON k.h1 = c.h1 AND k.h2 = c.h2 LEFT JOIN roots r ON r.new_key = k.access_key
            GROUP BY ALL ORDER BY day"""
     ).fetchall()
     grouped: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}

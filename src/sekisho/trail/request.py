@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from sekisho.policy import Policy
 from sekisho.policy.actions import actions_of_event, takes_resource
 from sekisho.policy.condition import Context
 from sekisho.policy.matching import ReadyStatement, ready_policy
+from sekisho.policy.operators import Span, address
 from sekisho.policy.principals import Grant
 from sekisho.trail.addresses import address_kind
 
@@ -464,6 +466,36 @@ def mentioned_keys(estate: Estate) -> Mapping[str, Sequence[Any] | None]:
                     for variable in entry.template.variables:
                         found[variable.key] = None
     return {key: None if values is None or "?" in values else sorted(values) for key, values in found.items()}
+
+
+def address_classes(estate: Estate, addresses: Iterable[str]) -> dict[str, str]:
+    """Each address → the first that lies in the same of the policies' networks. Where a policy looks at an address as text, each is its own class."""
+    spans: set[Span] = set()
+    for policy in policies_of(estate):
+        for ready in ready_policy(policy).statements:
+            for condition in ready.conditions:
+                if "aws:sourceip" in condition.also or (condition.key == "aws:sourceip" and condition.row is not None and condition.wants is None):
+                    return {a: a for a in addresses}
+                if condition.key == "aws:sourceip" and condition.row is not None:
+                    if not all(isinstance(w, Span) for w in condition.wants or ()):
+                        return {a: a for a in addresses}
+                    spans.update(condition.wants or ())
+            if any(v.key == "aws:sourceip" for e in ready.resources or () if e.template is not None for v in e.template.variables):
+                return {a: a for a in addresses}
+    cuts = {f: sorted({p for s in spans if s.family == f for p in (s.low, s.high + 1)}) for f in (4, 6)}
+    found: dict[str, str] = {}
+    first: dict[object, str] = {}
+    inside: dict[tuple[int, int], frozenset[Span]] = {}
+    for text in addresses:
+        if address_kind(text) not in ("ip4", "ip6"):
+            found[text] = text
+            continue
+        family, value = address(text)
+        place = (family, bisect_right(cuts[family], value))
+        if place not in inside:
+            inside[place] = frozenset(s for s in spans if s.family == family and s.low <= value <= s.high)
+        found[text] = first.setdefault((family, inside[place]), text)
+    return found
 
 
 def policies_of(estate: Estate) -> Iterable[Policy]:

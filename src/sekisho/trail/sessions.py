@@ -44,11 +44,25 @@ def prepare_switches(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def prepare_sessions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables ``sessions`` and ``roots``; ``prepare_switches`` has been called."""
+def prepare_sessions(connection: duckdb.DuckDBPyConnection, keys: str | None = None) -> None:
+    """Make the tables ``sessions`` and ``roots``; ``prepare_switches`` has been called. ``keys``: SQL of the only keys that are asked about."""
+    wanted = ""
+    if keys is not None:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE wanted AS SELECT DISTINCT access_key AS new_key, 0 AS hop FROM ({keys}) WHERE access_key IS NOT NULL"
+        )
+        for hop in range(_MOST_HOPS):
+            # Up the chain: the keys that called for these keys.
+            more = connection.execute(
+                f"INSERT INTO wanted SELECT DISTINCT access_key, {hop + 1} FROM own WHERE access_key IS NOT NULL AND new_key IN "
+                f"(SELECT new_key FROM wanted WHERE hop = {hop}) AND access_key NOT IN (SELECT new_key FROM wanted)"
+            ).fetchone()
+            if not more or not more[0]:
+                break
+        wanted = "AND new_key IN (SELECT new_key FROM wanted)"
     # Both copies of an AssumeRole across accounts name the new key; the caller's own says who called (G-04).
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE sessions AS
+        f"""CREATE OR REPLACE TEMP TABLE sessions AS
         WITH made AS (
             SELECT new_key, any_value(new_session) AS session, min(event_time) AS at, any_value(role_arn) AS role,
                    arg_min(principal, identity_type = 'AWSAccount') AS caller, arg_min(identity_type, identity_type = 'AWSAccount') AS caller_type,
@@ -58,7 +72,7 @@ def prepare_sessions(connection: duckdb.DuckDBPyConnection) -> None:
                    arg_min(event_id, identity_type = 'AWSAccount') AS event_id, any_value(role_session_name) AS session_name,
                    any_value(set_source_identity) AS source_identity, bool_or(coalesce(session_policy, false)) AS session_policy,
                    count(DISTINCT account) AS copies, any_value(name) AS made_by, bool_or(from_console) AS from_console
-            FROM events WHERE source = 'sts.amazonaws.com' AND new_key IS NOT NULL AND error_code IS NULL GROUP BY new_key
+            FROM events WHERE source = 'sts.amazonaws.com' AND new_key IS NOT NULL AND error_code IS NULL {wanted} GROUP BY new_key
         )
         SELECT m.* EXCLUDE (address, caller), coalesce(m.caller, p.switch_from, m.invoked_by) AS caller, m.address AS recorded_address,
                CASE WHEN m.address = 'AWS Internal' THEN p.address ELSE m.address END AS address,

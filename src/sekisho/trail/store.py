@@ -24,7 +24,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -69,6 +69,9 @@ class Part(msgspec.Struct):
     first: datetime | None = None
     last: datetime | None = None
     accounts: list[str] = []
+    days: list[tuple[str, str, date, int]] = []
+    """Events by account, Region and day: what coverage asks, without opening the part."""
+    data_events: int = 0
 
     @property
     def name(self) -> str:
@@ -300,7 +303,13 @@ class Writer:
             staged.requests.unlink()
             return None
         accounts = _accounts(connection, staged.requests)
-        part = Part(staged.number, row[0], row[1], row[2], accounts if len(accounts) <= 64 else [])
+        days = connection.execute(
+            f"""SELECT coalesce(account, '?'), coalesce(region, '?'), event_time::DATE, count(*), count(*) FILTER (category = 'Data')
+                FROM read_parquet({quoted(str(staged.events))}) JOIN read_parquet({quoted(str(staged.requests))}) USING (request)
+                GROUP BY ALL ORDER BY ALL"""
+        ).fetchall()
+        data_events = sum(d[4] for d in days)
+        part = Part(staged.number, row[0], row[1], row[2], accounts if len(accounts) <= 64 else [], [d[:4] for d in days], data_events)
         os.replace(staged.requests, self.store.requests_folder / part.name)
         os.replace(staged.events, self.store.events_folder / part.name)
         return part
