@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from urllib.parse import quote, urlencode
 
@@ -57,6 +58,23 @@ def test_the_cookie_changes_with_each_sign_in_and_the_old_one_is_worth_nothing(p
     visitor.submit("/console/sign-out")
     thief.cookies = dict.fromkeys(visitor.cookies, signed)
     assert thief.open("/console/home").address == "/console/sign-in", "signed out is signed out, whoever has the cookie"
+
+
+def test_a_form_that_trickles_in_while_one_signs_out_does_nothing(plain: Sandbox) -> None:
+    visitor = signed_in(plain, allow("*"))
+    token, (name,) = visitor.page.forms[0].fields["csrf"], visitor.cookies
+    body = urlencode({"csrf": token, "call": "iam:ListUsers"}).encode()
+    head = (
+        f"POST /console/call HTTP/1.1\r\nHost: 127.0.0.1:{plain.server.port}\r\nCookie: {name}={visitor.cookies[name]}\r\n"
+        f"Origin: {visitor.origin}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", plain.server.port), 30) as slow:
+        slow.sendall(head.encode() + body[:10])
+        visitor.submit("/console/sign-out")
+        slow.sendall(body[10:])
+        answer = b"".join(iter(lambda: slow.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 403")
+    assert plain.events(name="ListUsers") == []
 
 
 def test_a_cookie_of_ones_own_choice_is_not_taken(plain: Sandbox) -> None:

@@ -145,16 +145,19 @@ class _Guarded:
 async def _answer(shared: Console, page: Page, request: Request) -> Response:
     name = f"sekisho-{(request.scope.get('server') or ('', 0))[1]}"
     cookie = request.cookies.get(name)
+    form: dict[str, str] = {}
+    if request.method == "POST":
+        _check_origin(request)
+        # Read before the cookie is looked up: who signs out while a form trickles in is signed out.
+        form = await _form(request)
     browser = shared.browsers.of(cookie)
     if browser is None:
         if request.method == "GET" and not cookie and _came_by_a_link(request):
             return _step_over(request)
         browser = shared.browsers.new(shared.networks.first, preferred(request.headers.get("accept-language", "")))
-    visit = Visit(shared, request, browser, {})
+    visit = Visit(shared, request, browser, form)
     if request.method == "POST":
-        _check_origin(request)
-        visit.form = await _form(request)
-        if not hmac.compare_digest(visit.form.pop("csrf", "").encode(), browser.csrf.encode()):
+        if not hmac.compare_digest(form.pop("csrf", "").encode(), browser.csrf.encode()):
             return _with_cookie(visit, name, cookie, visit.page("message.html", 403, title="stale.title", text="stale.text"))
     response = await _for(visit, page)
     return _with_cookie(visit, name, cookie, response)
