@@ -20,6 +20,7 @@ from sekisho.proof.findings.ground import (
 from sekisho.proof.findings.jump import restricted
 from sekisho.proof.probe import action_of
 from sekisho.proof.region import Region
+from sekisho.proof.words import NETWORK_KEYS
 
 
 def find(ground: Ground) -> Iterator[Finding]:
@@ -27,6 +28,10 @@ def find(ground: Ground) -> Iterator[Finding]:
     for kin in locked:
         asked = ground.own(kin)[0]
         witness = ground.request(asked.request, sendable(asked.refused(CONSOLE_MFA)), CONSOLE_MFA)
+        blocks = [r.block for r in ground.decide(witness).because if r.block is not None and r.block.denies] if witness is not None else []
+        if not any(c.key.lower() in NETWORK_KEYS for block in blocks for c in block.conditions):
+            # What a Deny takes away for other reasons, or an Allow gives only by way of a service, locks nobody out of the rest.
+            continue
         who = ground.names(u.arn for u in kin.users)
         yield ground.finding("F-16", "high", "F-16.locked", kin.first.arn, witness, who=who, action=asked.request.action)
     yield from _no_way_back(ground)

@@ -100,7 +100,7 @@ def _own_calls(ground: Ground) -> Iterator[Finding]:
                 continue
             line = next((ground.line(s) for s, held in ground.statements if ground.asks_about(s, (MFA,)) and _holds(kin, held)
                          and s.about_action(asked.request.action.lower())), None)  # fmt: skip
-            if line in seen:
+            if line is None or line in seen:
                 continue
             seen.add(line)
             key_name = f"F-04.own-{'key' if key else 'session'}"
