@@ -140,6 +140,9 @@ def test_one_network_taken_out_names_exactly_the_people_who_used_it(network: str
         assert change["would_be"] == "refused" and change["was"] == "worked"
         assert change["statement"] is None or change["statement"]["line"]
         assert change["events"] == sum(change["days"].values())
+        # A decision is made once for many; its text must still be each one's own.
+        assert f"User: {change['principal']} is" in change["message"]
+        assert "aws:SourceIp is" not in change["message"] or f"aws:SourceIp is {change['address']};" in change["message"]
     shown = json.loads(sekisho("trail", "show", found["changes"][0]["example"], "--store", made / "store").stdout)
     assert shown["sourceIPAddress"] in (found["changes"][0]["address"], "AWS Internal")
 

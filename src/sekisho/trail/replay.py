@@ -188,8 +188,9 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW keyed_apart AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, "
         f"{', '.join(_SHARED)}, refused, {', '.join(_FLAGS)}, {columns}, "
-        f"event_id, event_time, session_created, access_key "
-        f"FROM (SELECT a.*, CASE WHEN vpc_endpoint IS NULL THEN c.class ELSE a.address END AS class FROM ({_APART}) a LEFT JOIN classes c USING (address))"
+        "event_id, event_time, session_created, access_key "
+        "FROM (SELECT a.*, CASE WHEN vpc_endpoint IS NULL THEN c.class ELSE a.address END AS class "
+        f"FROM ({_APART}) a LEFT JOIN classes c USING (address))"
     )
     return buckets
 
@@ -331,7 +332,8 @@ def _decide_all(connection: duckdb.DuckDBPyConnection, found: Replay, replayer: 
     )  # fmt: skip
     columns = [pa.array([c[i] for c in changed], schema.field(i).type) for i in range(len(schema))]
     connection.register("changed_rows", pa.Table.from_arrays(columns, schema=schema))
-    connection.execute("CREATE TEMP TABLE changed AS SELECT a.h1, a.h2, a.refused, c.* FROM changed_rows c JOIN asked a USING (id)")
+    connection.execute("CREATE TEMP TABLE changed AS SELECT a.h1, a.h2, a.refused, a.address AS of_address, a.principal AS of_principal, c.* "
+        "FROM changed_rows c JOIN asked a USING (id)")
 
 
 def _undeclared(asked: Asked, estate: Estate) -> str | None:
@@ -375,8 +377,16 @@ def _reasons(decision: Decision) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+_MESSAGE = (
+    "replace(replace(c.message, coalesce(c.of_address, '?'), coalesce(k.address, '?')), coalesce(c.of_principal, '?'), coalesce(k.principal, '?'))"
+)
+"""SQL of the text of a decision that was made once for many: it names the one that stood for all, and here each has its own."""
+
+
 def _join_back(connection: duckdb.DuckDBPyConnection, found: Replay, networks: Networks) -> None:
-    for address, n in connection.execute("SELECT address, sum(n) FROM asked GROUP BY 1").fetchall():
+    by_address = """SELECT address, sum(n) FROM (SELECT request, count(*) AS n FROM own GROUP BY request) JOIN requests USING (request)
+                    GROUP BY address"""
+    for address, n in connection.execute(by_address).fetchall():
         found.networks[networks.label(address)] += int(n)
     if not connection.execute("SELECT count(*) FROM changed").fetchone()[0]:  # type: ignore[index]
         return
@@ -386,9 +396,9 @@ def _join_back(connection: duckdb.DuckDBPyConnection, found: Replay, networks: N
     )
     prepare_sessions(connection, "SELECT access_key FROM hit")
     rows = connection.execute(
-        """SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
+        f"""SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
                   CASE WHEN k.source = 'sts.amazonaws.com' THEN k.resource ELSE k.issuer END AS role, c.action, c.asked_resource, k.address,
-                  c.layer, c.policy, c.statement, c.sid, c.file, c.pointer, c.line, any_value(c.message), c.about_address,
+                  c.layer, c.policy, c.statement, c.sid, c.file, c.pointer, c.line, any_value({_MESSAGE}), c.about_address,
                   k.event_time::DATE AS day, count(*) AS n, min_by(k.event_id, (k.event_time, k.event_id)) AS example
            FROM hit k JOIN changed c ON k.h1 = c.h1 AND k.h2 = c.h2 LEFT JOIN roots r ON r.new_key = k.access_key
            GROUP BY ALL ORDER BY day"""
