@@ -706,7 +706,7 @@ def batch(pieces: Sequence[Piece], requests: Requests) -> pa.RecordBatch:
                 good.append(_columns([one], requests))
                 sound.records.append(record)
             except unfit as error:
-                piece.decoded.set_aside.append(SetAside(ordinal, _reason(error)))
+                piece.decoded.set_aside.append(SetAside(ordinal, _sound(record) or _reason(error)))
         piece.decoded.records = sound.records
     return pa.concat_batches(good) if good else pa.RecordBatch.from_pylist([], schema=EVENTS)
 
