@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sekisho import Request, decide
-from sekisho.sandbox.server import serve
+from sekisho.sandbox.front import EmbeddedAws
+from sekisho.sandbox.server import Server, serve
 
 from .people import J, Person, Sandbox, T, refused, trust
 
@@ -249,3 +250,75 @@ def test_E_12_a_stack_is_made_on_the_callers_behalf(world: World) -> None:
     assert refused(world.aws.client("sqs", world.person.key).create_queue, QueueName="direct")[0] == "AccessDeniedException"
     users = json.dumps({"Resources": {"U": {"Type": "AWS::IAM::User"}}})
     assert "AWS::IAM::User" in refused(world.aws.client("cloudformation").create_stack, StackName="iam", TemplateBody=users)[1]
+
+
+def test_E_01_tags_of_what_is_there(world: World) -> None:
+    """aws:ResourceTag of what exists: allowed where it is tagged so, refused where it isn't, and refused with a word where nobody can tell."""
+    services = ("sqs", "sns", "dynamodb", "kms", "secretsmanager", "ssm", "logs", "lambda", "kinesis")
+    root = {s: world.aws.client(s) for s in services}
+    tags = [{"Key": "team", "Value": "web"}]
+    keys = [root["kms"].create_key(Tags=t)["KeyMetadata"]["KeyId"] for t in ([{"TagKey": "team", "TagValue": "web"}], [])]
+    for name, given in (("tag-web", tags), ("tag-none", [])):
+        plain = {t["Key"]: t["Value"] for t in given}
+        root["sqs"].create_queue(QueueName=name, tags=plain)
+        root["sns"].create_topic(Name=name, Tags=given)
+        root["dynamodb"].create_table(
+            TableName=name, KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}], Tags=given,
+        )  # fmt: skip
+        root["secretsmanager"].create_secret(Name=name, SecretString="s", Tags=given)
+        root["ssm"].put_parameter(Name=name, Value="v", Type="String", Tags=given)
+        root["logs"].create_log_group(logGroupName=name, tags=plain)
+        world.aws.client("lambda").create_function(
+            FunctionName=name, Runtime="python3.12", Role=world.role, Handler="f.handler", Code={"ZipFile": code_zip()}, Tags=plain
+        )
+    web = {"StringEquals": {"aws:ResourceTag/team": "web"}}
+    set_leave(world, *({"Action": f"{s}:*", "Resource": "*", "Condition": web} for s in services))
+    mine = {s: world.aws.client(s, world.person.key) for s in services}
+    url = world.queue.rpartition("/")[0]
+    for name, key, allowed in (("tag-web", keys[0], True), ("tag-none", keys[1], False)):
+        calls: dict[str, Callable[[], Any]] = {
+            "sqs": lambda name=name: mine["sqs"].send_message(QueueUrl=f"{url}/{name}", MessageBody="m"),
+            "sns": lambda name=name: mine["sns"].publish(TopicArn=arn("sns", name), Message="m"),
+            "dynamodb": lambda name=name: mine["dynamodb"].get_item(TableName=name, Key={"k": {"S": "1"}}),
+            "kms": lambda key=key: mine["kms"].encrypt(KeyId=key, Plaintext=b"x"),
+            "secretsmanager": lambda name=name: mine["secretsmanager"].get_secret_value(SecretId=name),
+            "ssm": lambda name=name: mine["ssm"].get_parameter(Name=name),
+            "logs": lambda name=name: mine["logs"].describe_log_streams(logGroupName=name),
+            "lambda": lambda name=name: mine["lambda"].get_function(FunctionName=name),
+        }
+        for service, call in calls.items():
+            if allowed:
+                call()
+            else:
+                code, message, _ = refused(call)
+                assert code.startswith("AccessDenied") and "can't tell" not in message, (service, message)
+    assert "can't tell the request's aws:resourcetag/team" in refused(mine["kinesis"].describe_stream, StreamName="k")[1]
+
+
+def test_E_01_tags_of_objects(world: World) -> None:
+    root, mine = world.aws.client("s3"), world.aws.client("s3", world.person.key)
+    for key, kind in (("open", "public"), ("shut", "secret")):
+        root.put_object(Bucket="shop", Key=key, Body=b"x", Tagging=f"class={kind}")
+    set_leave(world, {"Action": "s3:GetObject", "Resource": "*", "Condition": {"StringEquals": {"s3:ExistingObjectTag/class": "public"}}},
+              {"Action": "s3:PutObject", "Resource": "*"})  # fmt: skip
+    mine.get_object(Bucket="shop", Key="open")
+    assert refused(mine.get_object, Bucket="shop", Key="shut")[0] == "AccessDenied"
+    # A copy takes the tags along, so it asks for leave to read and write them.
+    assert "s3:GetObjectTagging" in refused(mine.copy_object, Bucket="shop", Key="copy", CopySource="shop/open")[1]
+    mine.put_object(Bucket="shop", Key="plain", Body=b"x")
+    set_leave(world, {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": "*"})
+    mine.copy_object(Bucket="shop", Key="copy", CopySource="shop/plain")
+
+
+def test_what_cant_be_told_let_through() -> None:
+    """With the flag a call that can't be decided passes; one that can be and is denied doesn't."""
+    aws = EmbeddedAws([J], let_unknown_through=True)
+    with Server(aws, 0) as server:
+        sandbox = Sandbox(server)
+        bob = sandbox.user("bob", {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*", "Condition": {"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT"}}}]})  # fmt: skip
+        key = sandbox.client("kms").create_key()["KeyMetadata"]["KeyId"]
+        sandbox.client("kms", bob.key).encrypt(KeyId=key, Plaintext=b"x")
+        assert refused(sandbox.client("kms", bob.key).describe_key, KeyId=key)[0] == "AccessDeniedException"
+        assert refused(sandbox.client("iam", bob.key).list_users)[0] == "AccessDenied"

@@ -18,6 +18,9 @@ from sekisho.policy import Policy, PolicyKind
 _POLICIES_OF = ("s3", "sqs", "sns", "kms", "secretsmanager")
 """Services whose resource policies take part in decisions."""
 
+_TAGS_KNOWN = ("dynamodb", "kms", "lambda", "logs", "secretsmanager", "sns", "sqs", "ssm")
+"""Services in whose tags a resource that moto doesn't list has none."""
+
 
 class Behind:
     """moto's state for one embedded AWS. Use it inside ``with behind.used():``, which is quick where it was the last one used."""
@@ -152,7 +155,8 @@ class Behind:
             return found[0] if len(found) == 1 else ""
 
     def tags(self, service: str, account: str, region: str, arn: str) -> dict[str, str] | None:
-        """The tags of a resource; None where they can't be told."""
+        """The tags of a resource; None where they can't be told. A stream has its log group's, a version its function's, an index its table's."""
+        arn = _tagged(service, arn)
         with self.used():
             if service == "ec2":
                 found = self._held("ec2", account, region).tags.get(arn.rpartition("/")[2], {})
@@ -160,8 +164,11 @@ class Behind:
             held = self._held("resourcegroupstaggingapi", account, region)._get_backend_for_resource(arn)
             if held is None:
                 return None
-            resource = next((r for r in held.iter_tagged_resources() if r.arn == arn), None)
-            return {str(k): str(v) for k, v in _pairs(resource.tags)} if resource is not None else {}
+            resource = next((r for r in held.iter_tagged_resources() if r.arn in (arn, f"{arn}:*")), None)
+            if resource is None:
+                # It has none; or moto spells its ARN otherwise, which has been looked into for these alone.
+                return {} if service in _TAGS_KNOWN else None
+            return {str(k): str(v) for k, v in _pairs(resource.tags)}
 
     def know_role(self, arn: str) -> None:
         """Let moto see a role that is handed to one of its services, where it asks for one."""
@@ -200,6 +207,14 @@ class Behind:
             if held.service_name in _POLICIES_OF and account in dict(held):
                 for region in list(held[account].values()):
                     yield from _of_service(held.service_name, region)
+
+
+def _tagged(service: str, arn: str) -> str:
+    if service == "logs":
+        return arn.partition(":log-stream:")[0]
+    if service == "lambda":
+        return ":".join(arn.split(":")[:7])
+    return arn.partition("/index/")[0].partition("/stream/")[0] if service == "dynamodb" else arn
 
 
 def _pairs(tags: Any) -> Iterator[tuple[Any, Any]]:
