@@ -110,6 +110,16 @@ def test_an_identity_provider_is_somebody_else() -> None:
     assert broken.holds is False and broken.witness is not None and broken.witness.principal == saml
 
 
+@pytest.mark.parametrize("known", [(), (READ,)])
+def test_what_an_unknown_document_alone_may_allow_leaves_it_open(known: tuple[Policy, ...]) -> None:
+    """No statement that is known is about such a request: that is no proof that it is denied."""
+    gone = (AttachedPolicy(f"arn:aws:iam::{T}:policy/gone", "gone"),)
+    found = open_to(role(OPS, trust(allow(ALICE)), *known, attached=gone))
+    assert held(found, OnlyDo("", "iam:CreateUser", (T,), frozenset())).holds == "unknown"
+    assert held(found, OnlyDo("", "iam:CreateUser", (T,), frozenset((ALICE,)))).holds is True
+    assert held(found, SessionsOnlyFrom("", (OPS,), HOME)).holds == "unknown"  # it may hold a Deny as well
+
+
 def test_an_unknown_document_leaves_it_open() -> None:
     unread = AttachedPolicy(f"arn:aws:iam::{J}:policy/p", "p", None)
     found = open_to(role(OPS, trust(allow(J)), READ), users=(user("alice", SWITCH), user("bob", attached=(unread,))))

@@ -41,14 +41,15 @@ class _Action(NamedTuple):
 def kinds(statements: Sequence[ReadyStatement], facts: Context, *, only: int = -1, within: str | None = None) -> Iterator[Kind]:
     """The kinds of requests that ``statements`` tell apart. ``facts`` give variables of resources their values.
 
-    ``only``: kinds that one of these statements (bits) is about; ``within``: actions that this pattern (``iam:*``) matches.
+    ``only``: kinds that one of these statements (bits) is about; -1: all, also those that no statement is about.
+    ``within``: actions that this pattern (``iam:*``) matches.
     Raises TooManyClasses where the patterns tell more apart than can be listed.
     """
     by_about: dict[tuple[int, str], list[_Action]] = {}
     index = _Index(statements)
     for found in _actions(statements, within):
         about = index.about(found.action)
-        if about & only:
+        if about & only or only == -1:
             # STS is its own: what AssumeRole asks depends on the role, and two of its calls can't be denied (D-25).
             apart = found.action if found.action.startswith("sts:") else found.action.partition(":")[0] if found.action.startswith("iam:") else ""
             by_about.setdefault((about, apart), []).append(found)
@@ -67,7 +68,7 @@ def kinds(statements: Sequence[ReadyStatement], facts: Context, *, only: int = -
                 mask |= 0 if verdict is False else 1 << i
                 loose |= verdict is None
             key = (mask, resource if loose else "")
-            if mask & only and key not in seen:
+            if (mask & only or only == -1) and key not in seen:
                 seen.add(key)
                 yield Kind(action, resource, mask, written)
 
