@@ -6,6 +6,7 @@ import ipaddress
 import itertools
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -367,3 +368,104 @@ def test_from_a_place() -> None:
     assert found.obtain <= region_where({"IpAddress": {"aws:SourceIp": OFFICE}})
     assert not found.obtain.meets(region_where({"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}))
     assert found.obtain.at("aws:SourceIp", "203.0.113.9").is_everything
+
+
+# Use: where a session's keys work, over all that its policies tell apart -------------------------------------------------------------
+
+
+def policies_of(**by_layer: Any) -> Row:
+    boundary = by_layer.pop("boundary", None)
+    more = {"boundary": AttachedPolicy(f"arn:aws:iam::{T}:policy/b", "b", boundary)} if boundary else {}
+    identity = by_layer.pop("identity", [])
+    made = estate((SWITCHER,), role(OPS, trust(allow(J)), *identity, **more, attached=by_layer.pop("attached", ())))
+    return only(Estate.of(replace(a, **by_layer) if a.id == T else a for a in made.accounts))
+
+
+def may(action: Any, **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": "*", **more}
+
+
+def deny(action: Any, **more: Any) -> dict[str, Any]:
+    return {**may(action, **more), "Effect": "Deny"}
+
+
+USUALLY = ["ec2:*", "s3:*", "iam:*", "kms:*", "logs:*", "cloudformation:*", "lambda:*", "sqs:*", "dynamodb:*"]
+OUTSIDE = {"NotIpAddress": {"aws:SourceIp": OFFICE}}
+SECRET = "arn:aws:s3:::b/secret/*"
+
+
+@pytest.mark.parametrize(
+    ("layers", "works"),
+    [
+        pytest.param({"identity": [ADMIN], "boundary": document(may("glacier:ListVaults"))}, [{}], id="a boundary leaves one action"),
+        pytest.param({"identity": [document(may("*"), deny(USUALLY))]}, [{}], id="what is done as a rule is denied, the rest is not"),
+        pytest.param({"identity": [document(may(["s3:*", "glacier:*"]), deny("s3:*"), deny("glacier:*", Condition=OUTSIDE))]},
+                     [{"aws:SourceIp": {"cidrs": [OFFICE], "absent": False}}], id="F-01 the first action is denied, the second guarded"),
+        pytest.param({"identity": [document(may("s3:*", Resource="arn:aws:s3:::b/*"), {"Effect": "Deny", "Action": "*", "NotResource": SECRET})]},
+                     [{}], id="a Deny of NotResource leaves some objects"),
+        pytest.param({"identity": [document(may("s3:Get*"))], "service_control": ((ADMIN, document(deny("s3:*", Condition=OUTSIDE))),)},
+                     [{"aws:SourceIp": {"cidrs": [OFFICE], "absent": False}}], id="D-03 an SCP guards the session"),
+        pytest.param({"identity": [document(may("s3:*"), deny("s3:*"))]}, [], id="all that it may is denied"),
+        pytest.param({"identity": [document(may("sts:AssumeRole", Resource=OPS))]}, [], id="into a role that doesn't trust it"),
+    ],
+)  # fmt: skip
+def test_use_over_all_kinds_of_requests(layers: Any, works: Any) -> None:
+    found = policies_of(**layers)
+    assert found.use.to_json() == works
+    assert "use_unknown" not in found.to_json()
+
+
+@pytest.mark.parametrize(
+    ("layers", "why"),
+    [
+        ({"attached": (AttachedPolicy(f"arn:aws:iam::{T}:policy/gone", "gone"),)}, "the document of"),
+        ({"identity": [document({**ANY_ROLE, "Resource": "arn:aws:iam::333333333333:role/X"})]}, "account 333333333333 is not in the estate"),
+        ({"identity": [document(ANY_ROLE)]}, "accounts outside the estate"),
+    ],
+)
+def test_where_it_is_not_known_whether_the_keys_work(layers: Any, why: str) -> None:
+    found = policies_of(**layers)
+    shown = found.to_json()
+    assert shown["use"] == [] and shown["use_unknown"]["region"] == [{}]
+    assert why in " ".join(shown["use_unknown"]["reasons"])
+
+
+def test_a_session_works_where_it_gets_into_another_role() -> None:
+    hop = role(HOP, trust(allow(ALICE)), document(ANY_ROLE))
+    found = ways(estate((SWITCHER,), hop, role(OPS, trust(allow(HOP, {"IpAddress": {"aws:SourceIp": OFFICE}})), ADMIN)))
+    assert found[(HOP,)].use.to_json() == [{"aws:SourceIp": {"cidrs": [OFFICE], "absent": False}}]
+
+
+POOL = [(a, r) for a in ("s3:GetObject", "s3:PutObject", "glacier:ListVaults", "iam:ListUsers", "iam:CreateUser", "ec2:RunInstances", "odd:Thing")
+        for r in ("*", "arn:aws:s3:::b/x", "arn:aws:s3:::b/secret/x", "arn:aws:other:::z")]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_use_is_where_any_of_all_requests_is_allowed(seed: int) -> None:
+    rng = random.Random(seed)
+
+    def block(effect: str) -> dict[str, Any]:
+        action = rng.choice(["Action", "Action", "NotAction"])
+        resource = rng.choice(["Resource", "Resource", "NotResource"])
+        condition = rng.choice([None, OUTSIDE, MFA, {"IpAddress": {"aws:SourceIp": ["203.0.113.8/29", "2001:db8::/32"]}},
+                                {"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}])  # fmt: skip
+        return {
+            "Effect": effect, action: rng.sample(["s3:*", "s3:Get*", "glacier:*", "iam:*", "iam:List*", "*", "ec2:R*"], rng.randint(1, 3)),
+            resource: rng.choice(["*", "arn:aws:s3:::b/*", SECRET]) if resource == "Resource" else SECRET,
+            **({"Condition": condition} if condition else {}),
+        }  # fmt: skip
+
+    def policy(effects: str) -> Any:
+        return document(*(block("Allow" if e == "a" else "Deny") for e in effects))
+
+    boundary = policy("aad") if rng.random() < 0.4 else None
+    control = ((ADMIN, policy("d")),) if rng.random() < 0.4 else None
+    found = policies_of(identity=[policy("aaddd"[rng.randint(0, 1) :])], boundary=boundary, service_control=control)
+    asked = Authorizer(found.reach.estate)
+    places = [{"aws:SourceIp": a} for a in ("203.0.112.255", "203.0.113.0", "203.0.113.7", "203.0.113.8", "203.0.113.15", "203.0.113.16", "203.0.113.255",
+              "203.0.114.0", "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db8::", "2001:db9::")] + [{"aws:SourceVpce": "vpce-1"}, {"aws:SourceVpce": "vpce-2"}]  # fmt: skip
+    inherited = {found.reach.session_mfa(k) for k in found.by_kind}
+    for place, mfa in itertools.product(places, inherited):
+        context = request_context(CredentialKind.ROLE_SESSION, mfa=mfa) | place
+        works = any(asked.decide(Request(f"{_session(OPS, 'alice')}", a, r, context, resource_account=T, role=OPS)).allowed for a, r in POOL)
+        assert found.use.contains(context) == works, (place, mfa)

@@ -114,7 +114,9 @@ def _sentences(rows: Iterable[Row], words: Words) -> Iterable[str]:
         via = f" by way of {', '.join(words.role(hop) for hop in row.hops[:-1])} (the last call)" if len(row.hops) > 1 else ""
         if row.obtain:
             use = words.region(row.use, short=True)
-            rest = f"; the session's keys then work {use}" if row.use else "; the session's keys are then allowed nothing"
+            rest = f"; the session's keys then work {use}" if row.use else "" if row.used.unsure else "; the session's keys are then allowed nothing"
+            if row.used.unsure:
+                rest += f"; whether they work {words.region(row.used.unsure, short=True)} isn't known ({'; '.join(row.used.reasons)})"
             text = f"can switch to {words.role(row.role)}{via} {words.region(row.obtain)}{_how(row)}{rest}."
         else:
             text = f"may be able to switch to {words.role(row.role)}{via}: not known {words.region(row.unknown)} ({'; '.join(row.reasons)})."

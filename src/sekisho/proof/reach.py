@@ -20,17 +20,17 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from sekisho.decision.decide import COMPANIONS, Question
+from sekisho.decision.decide import COMPANIONS, Matched, Question
 from sekisho.decision.layers import Layers, layers_of
 from sekisho.decision.request import CredentialKind, Request
 from sekisho.estate.model import Account, Estate, Group, Role, User
 from sekisho.policy import DEFAULT, Settings
 from sekisho.policy.condition import ReadyCondition, Value
 from sekisho.policy.matching import ReadyStatement, ready_policy
-from sekisho.policy.pattern import Pattern
+from sekisho.policy.pattern import Pattern, TooManyClasses
 from sekisho.policy.principals import Grant
 from sekisho.proof.atoms import Ask
-from sekisho.proof.probe import probes
+from sekisho.proof.kinds import kinds
 from sekisho.proof.prove import bound, box_of, fixed_keys, prove_question, union
 from sekisho.proof.region import OTHERS, Region, Space, TooManyCells
 from sekisho.proof.requests import sent_with
@@ -44,6 +44,8 @@ USUAL: Mapping[str, Value | None] = {
 }  # fmt: skip
 """D.6, step 3: a call that the principal makes itself, over TLS, without session tags of its own choosing."""
 
+MOST_USES = 3_000
+"""Kinds of requests that are asked of one role's sessions; beyond it the answer is unknown."""
 _OF_THE_CALLER = frozenset(("aws:tokenissuetime", "sts:rolesessionname", "aws:username", "aws:userid", "aws:sourceidentity"))
 _PRINCIPAL_SIDE = ("service_control", "identity", "boundary", "session", "credentials")
 
@@ -160,9 +162,14 @@ class Row:
         return self.edge.reasons if self.unknown else ()
 
     @property
+    def used(self) -> Use:
+        """``use``, and besides where it can't be known whether the keys work, and why."""
+        signed = self.by_kind or dict.fromkeys(self.start)
+        return self._once("use", lambda: self.reach.use(self.target, frozenset(self.reach.session_mfa(k) for k in signed)))
+
+    @property
     def use(self) -> Region:
-        kinds = self.by_kind or dict.fromkeys(self.start)
-        return self._once("use", lambda: self.reach.use(self.target, frozenset(self.reach.session_mfa(k) for k in kinds)))
+        return self.used.works
 
     def to_json(self) -> dict[str, Any]:
         """The contract's row, and besides how the call can be signed and what isn't known."""
@@ -172,6 +179,8 @@ class Row:
         }  # fmt: skip
         if self.unknown:
             row["unknown"] = {"region": self.unknown.to_json(), "reasons": list(self.reasons)}
+        if self.used.unsure:
+            row["use_unknown"] = {"region": self.used.unsure.to_json(), "reasons": list(self.used.reasons)}
         return row
 
 
@@ -224,6 +233,15 @@ class Edge:
 
     sure: Region
     unsure: Region
+    reasons: tuple[str, ...] = ()
+
+
+class Use(NamedTuple):
+    """Where the keys of a session work, where that can't be known and why; ``care``: what its calls can bring at all."""
+
+    works: Region
+    unsure: Region
+    care: Region
     reasons: tuple[str, ...] = ()
 
 
@@ -1024,45 +1042,130 @@ class Reach:
 
     # Use ------------------------------------------------------------------------------------------------------------
 
-    def use(self, role: int, mfas: frozenset[bool]) -> Region:
+    def use(self, role: int, mfas: frozenset[bool]) -> Use:
         """Where the keys of a role's sessions work: for one action at least that the role is allowed (F-01)."""
-        result: Region | None = None
-        care: Region | None = None
-        for mfa in sorted(mfas):
-            region, sent = self._use(role, mfa)
-            result = region if result is None else result | region
-            care = sent if care is None else care | sent
-        if result is None or care is None:
-            return Space().nothing()
-        return (result & care).narrowed(care)
+        found = [self._use(role, mfa) for mfa in sorted(mfas)]
+        if not found:
+            nothing = Space().nothing()
+            return Use(nothing, nothing, nothing)
+        works, unsure, care = found[0].works, found[0].unsure, found[0].care
+        for more in found[1:]:
+            works, unsure, care = works | more.works, unsure | more.unsure, care | more.care
+        works, unsure = works & care, (unsure & care) - works
+        reasons = tuple(dict.fromkeys(r for f in found for r in f.reasons)) if unsure else ()
+        return Use(works.narrowed(care), unsure.narrowed(care) if unsure else unsure, care, reasons)
 
-    def _use(self, role: int, mfa: bool) -> tuple[Region, Region]:
+    def _use(self, role: int, mfa: bool) -> Use:
         found = self._used.get((role, mfa))
         if found is None:
-            found = self._used[role, mfa] = self._prove_use(self._roles[role], mfa)
+            found = self._used[role, mfa] = self._onward_use(role, mfa, self._own_use(self._roles[role], mfa))
         return found
 
     @cached_property
-    def _used(self) -> dict[tuple[int, bool], tuple[Region, Region]]:
+    def _used(self) -> dict[tuple[int, bool], Use]:
         return {}
 
-    def _prove_use(self, role: Role, mfa: bool) -> tuple[Region, Region]:
-        space = Space()
-        allowed, care = space.nothing(), space.everything()
+    @cached_property
+    def _used_alike(self) -> dict[tuple[object, ...], Use]:
+        return {}
+
+    def _own_use(self, role: Role, mfa: bool) -> Use:
+        """What a session does by itself; roles whose policies can't tell them apart are asked once."""
         account = role.arn.split(":")[4]
         asked = Request(role.arn, ASSUME, "*", resource_account=account)
         base = layers_of(self.estate, asked, account)
-        for action, resource in probes(base.identity, self.settings):
-            request = Request(role.arn, action, resource, resource_account=account)
-            question = Question(request, layers_of(self.estate, request, account), self.settings)
-            fixed, _ = fixed_keys(question)
-            proof = prove_question(question, {k: v for k, v in {**USUAL, "aws:username": None}.items() if fixed.get(k) is None})
-            sent = sent_with(proof.allowed.space, CredentialKind.ROLE_SESSION, mfa=mfa)
-            allowed = allowed | (proof.allowed & sent)
-            care = care & sent
-            if sent <= allowed:
-                break
-        return allowed, care
+        controls = (*(base.service_control or ()), *(base.resource_control or ()))
+        policies = [ready_policy(p, self.settings) for level in (base.identity, base.boundary or (), *controls) for p in level]
+        facts = Question(asked, base, self.settings).facts
+        reads = frozenset().union(*(p.reads for p in policies))
+        holder = self.estate.account(account)
+        apart = role.arn if base.unknown or (holder and holder.resource_policies) else ""
+        mark = (account, mfa, apart, base.identity, base.boundary, controls, tuple((k, v) for k, v in facts.items() if k in reads))
+        found = self._used_alike.get(mark)
+        if found is None:
+            statements = [s for p in policies for s in p.statements]
+            mine = sum(len(ready_policy(p, self.settings).statements) for p in base.identity)
+            # Without an Allow of its own it does nothing; where a document isn't known, it may do anything.
+            granting = -1 if base.unknown else sum(1 << i for i, s in enumerate(statements[:mine]) if not s.denies)
+            found = self._used_alike[mark] = self._prove_use(role, mfa, statements, facts, granting)
+        return found
+
+    def _prove_use(self, role: Role, mfa: bool, statements: Sequence[ReadyStatement], facts: Mapping[str, Value], granting: int) -> Use:
+        space = Space()
+        works, unsure, care = space.nothing(), space.nothing(), space.everything()
+        reasons: dict[str, None] = {}
+        asked: set[tuple[object, ...]] = set()
+        account = role.arn.split(":")[4]
+        try:
+            for n, kind in enumerate(kinds(statements, facts, only=granting)):
+                if n >= MOST_USES:
+                    raise TooManyClasses
+                elsewhere = kind.action.lower() == ASSUME.lower()
+                resource = kind.resource if not elsewhere else self._role_elsewhere(kind.resource)
+                if resource is None:
+                    continue  # a role of the estate: ``_onward_use`` asks
+                request = Request(role.arn, kind.action, resource, resource_account=resource.split(":")[4] if elsewhere else account)
+                question = Question(request, layers_of(self.estate, request, request.resource_account or account), self.settings)
+                if question.always or (alike := self._alike(question)) in asked:
+                    continue
+                asked.add(alike)
+                fixed, _ = fixed_keys(question)
+                proof = prove_question(question, {k: v for k, v in {**USUAL, "aws:username": None}.items() if fixed.get(k) is None})
+                sent = sent_with(proof.allowed.space, CredentialKind.ROLE_SESSION, mfa=mfa)
+                works, care = works | (proof.allowed & sent), care & sent
+                if proof.unknown.meets(sent):
+                    unsure |= proof.unknown & sent
+                    invented = elsewhere and not any(resource.split(":")[4] in e.text for s in statements for e in s.resources or ())
+                    reasons.update(dict.fromkeys([_ELSEWHERE] if invented else proof.reasons))
+                if sent <= works:
+                    break
+        except TooManyClasses:
+            unsure = unsure | care
+            reasons[f"the policies of {role.arn} tell more requests apart than can be listed"] = None
+        return Use(works, unsure, care, tuple(reasons))
+
+    def _alike(self, question: Question) -> tuple[object, ...]:
+        """What an answer follows from: questions about statements with the same conditions, and with the same facts, have the same one."""
+
+        def parts(listed: Iterable[Matched]) -> frozenset[object]:
+            return frozenset(
+                (m.layer, m.level, m.grant, tuple((c.operator, c.key, c.values) for c in m.ready.statement.conditions),
+                 m.ready.policy.expands_variables, question.resource if m.ready.resource_verdict(question.resource) is None else "")
+                for m in listed
+            )  # fmt: skip
+
+        clauses = tuple((c.layer, c.unknown, parts(c.matched)) for c in question.clauses)
+        which = question.resource if question.is_assume else ""
+        known = tuple(question.facts.items()), tuple(question.unknown.items())
+        return question.refusal, which, *known, clauses, parts(question.denies)
+
+    def _role_elsewhere(self, resource: str) -> str | None:
+        """A role that the estate doesn't hold, of those that a kind of AssumeRole calls is about; None where it is about none."""
+        parts = (resource if resource != "*" else "arn:aws:iam:::role/z").split(":", 5)
+        if len(parts) < 6 or not parts[5].startswith("role/"):
+            return None
+        if len(parts[4]) != 12 or not parts[4].isdecimal():
+            parts[4] = next(a for a in (f"{n:012}" for n in range(999999999999, 0, -1)) if not self.estate.account(a))
+        return None if self.estate.account(parts[4]) else ":".join(parts)
+
+    def _onward_use(self, role: int, mfa: bool, own: Use) -> Use:
+        """Besides, a session works where it gets into another role."""
+        works, unsure, care, reasons = own
+        signed = _SESSION_MFA if mfa else _SESSION
+        for caller in self._session_callers.get(self._roles[role].arn, ()):
+            if self._callers[caller].kind != "role" or not self._reachable[caller] or care <= works:
+                continue
+            for target in self._direct(caller, (signed,)):
+                edge = self.edge(caller, target)
+                sent = self.sent(caller, edge.sure.space, signed)
+                works, care = works | (edge.sure & sent), care & sent
+                if edge.unsure.meets(sent):
+                    unsure |= edge.unsure & sent
+                    reasons = (*reasons, *edge.reasons)
+        return Use(works, unsure, care, reasons)
+
+
+_ELSEWHERE = "whom roles of accounts outside the estate let in"
 
 
 def _transposed(rows: Sequence[int], width: int) -> list[int]:
