@@ -43,6 +43,11 @@ def test_company_from_nothing_to_nothing(start: Start) -> None:
     read, wanted = load(estate), load(aws.file)
     assert changes(read, wanted, exclusive=True) == () and shape(read, wanted) == shape(wanted, wanted)
     assert difference(read, wanted).is_empty, "proved: equal in access"
+    adopted = aws.folder / "adopted.yaml"
+    back = aws.sekisho("init", "--from", str(estate), str(adopted), profile=None)
+    assert back.status == 0 and back.err == "" and "# Not in it" not in adopted.read_text(), back
+    assert aws.sekisho("diff", str(estate), str(adopted), profile=None).status == 0, "adopted: equal, proved"
+    assert aws.sekisho("plan", str(adopted)).status == 0, "and nothing to do"
 
     for old, new in (
         ("users: [takahashi, tanaka", "users: [tanaka"), ("[sato, suzuki]", "[sato, suzuki, takahashi]"),

@@ -20,10 +20,16 @@ def command(old: Path, new: Path, form: str) -> int:
 
     Only what changes is said: who gets into which role, from where sessions work, who can sign in from where, and what else principals may do.
     """
+    from sekisho.environment.adopt import with_documents_of
     from sekisho.proof import difference
 
     before, first = load_both(old)
     after, second = load_both(new)
+    # A file names managed policies of the accounts' own, and leaves their documents as they are.
+    if second is not None:
+        after = with_documents_of(after, before)
+    if first is not None:
+        before = with_documents_of(before, after)
     networks = {**(first.wanted.networks if first else {}), **(second.wanted.networks if second else {})}
     with progress() as tell:
         tell("comparing")

@@ -147,7 +147,7 @@ class _Compiler:
     def group(self, name: str, group: Group) -> EstateGroup:
         jump = self.environment.jump
         path: Path_ = ("groups", name)
-        attached = [*self.switching(name, path), self.self_service(), *self.restriction(name, group, path)]
+        attached = [*self.switching(name, path), *self.self_service(), *self.restriction(name, group, path)]
         attached += [self.named(arn, jump, (*path, "policies", i)) for i, arn in enumerate(group.policies)]
         most = QUOTAS["group_attached"].limit
         if len(attached) > most:
@@ -180,14 +180,14 @@ class _Compiler:
             parts[-1].append(arn)
         return parts
 
-    def self_service(self) -> AttachedPolicy:
-        mfa = self.wanted.jump.mfa
-        if self.wanted.jump.self_service == "article":
-            document = documents.self_service_article(mfa_required=mfa.required, mfa_max_age_s=mfa.max_age)
-            return self.ours("self-manage-mfa", document, ("jump", "self_service"))
-        return self.ours(
-            "self-service", documents.self_service_current(mfa_required=mfa.required, mfa_max_age_s=mfa.max_age), ("jump", "self_service")
-        )
+    def self_service(self) -> list[AttachedPolicy]:
+        """What users may do for themselves; nothing where the groups' own policies say it (``none``)."""
+        form, mfa = self.wanted.jump.self_service, self.wanted.jump.mfa
+        if form == "none":
+            return []
+        name = "self-manage-mfa" if form == "article" else "self-service"
+        make = documents.self_service_article if form == "article" else documents.self_service_current
+        return [self.ours(name, make(mfa_required=mfa.required, mfa_max_age_s=mfa.max_age), ("jump", "self_service"))]
 
     def restriction(self, name: str, group: Group, path: Path_) -> list[AttachedPolicy]:
         """Method 1: the jump account's networks for every group, or the group's own."""

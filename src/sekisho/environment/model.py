@@ -333,8 +333,8 @@ class Jump(Model):
     """The account's alias, for its sign-in address."""
     mfa: Mfa = MfaRule()
     """Whether users need a second factor: in the jump account, and for every role that says nothing else."""
-    self_service: Literal["article", "current"] = "current"
-    """What users may do for themselves: the policy as the article has it, or one that is safe for named devices and a first sign-in."""
+    self_service: Literal["article", "current", "none"] = "current"
+    """What users may do for themselves: the policy as the article has it, one that is safe for named devices and a first sign-in, or none."""
     networks: NetworkNames = "anywhere"
     """Method 1: a Deny on every group, outside these networks."""
     sign_in: NetworkNames = "anywhere"
