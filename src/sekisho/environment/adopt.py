@@ -385,6 +385,12 @@ class _Draft:
         self.reasons = dict(self.without)
         self.groups = {g.name: g for g in self.jump.groups if g.arn not in self.without}
         self.users = {u.name: u for u in self.jump.users if self.fits(u)}
+        self.members: dict[str, list[str]] = {g: [] for g in self.groups}
+        self.named_to: dict[str, list[str]] = {}
+        """ARN of a role → groups whose policies name it."""
+        self.own_leave: dict[str, list[User]] = {}
+        """ARN of a role → users who have leave to assume it by a policy of their own."""
+        self.look_up()
         self.find_self_service()
         self.find_limits()
         for account in self.estate.accounts:
@@ -411,6 +417,17 @@ class _Draft:
         else:
             return True
         return False
+
+    def look_up(self) -> None:
+        for user in self.users.values():
+            for name in user.groups:
+                if name in self.members:
+                    self.members[name].append(user.name)
+            for arn in dict.fromkeys(arn for p in user.inline for arn in _switching(p) or ()):
+                self.own_leave.setdefault(arn, []).append(user)
+        for group in self.groups.values():
+            for arn in dict.fromkeys(arn for _, p in self.held(group) for arn in _switching(p) or ()):
+                self.named_to.setdefault(arn, []).append(group.name)
 
     def held(self, group: Group) -> Iterator[tuple[str, Policy | None]]:
         """(ARN or name, document) of a group's policies."""
@@ -479,7 +496,8 @@ class _Draft:
 
     def naming_users(self, role: Role, trust: _Trust, stays: str | None) -> _Role:
         users = [self.named_user(arn) for arn in trust.users]
-        whole = [g for g in self.groups if (members := self.members(g)) and set(members) <= set(users)]
+        trusted = set(users)
+        whole = [g for g, members in self.members.items() if members and trusted.issuperset(members)]
         groups = self.switchers(role, whole)
         rest = [u for u in users if not set(self.users[u].groups) & set(groups)]
         return _Role(role, trust, "users", groups, tuple(rest), stays)
@@ -504,26 +522,18 @@ class _Draft:
             raise _Foreign(f"it trusts {arn}, who is not in the file")
         return user.name
 
-    def members(self, group: str) -> list[str]:
-        return [u.name for u in self.users.values() if group in u.groups]
-
     def switchers(self, role: Role, among: Sequence[str]) -> tuple[str, ...]:
         """The groups whose policies give leave to assume the role: those that name it, else those that give leave to assume any."""
-        precise, wide = [], []
-        for name in among:
-            policies = [p for _, p in self.held(self.groups[name]) if p is not None]
-            if any(role.arn in (_switching(p) or ()) for p in policies):
-                precise.append(name)
-            elif any(s.resource_verdict(role.arn) and not s.denies for s in statements_about(policies, "sts:assumerole", self.settings)):
-                wide.append(name)
-        return tuple(precise or wide)
+        precise = [g for g in self.named_to.get(role.arn, ()) if g in among]
+        return tuple(precise or (g for g in among if self.may_assume(g, role)))
+
+    def may_assume(self, group: str, role: Role) -> bool:
+        policies = [p for _, p in self.held(self.groups[group]) if p is not None]
+        return any(s.resource_verdict(role.arn) and not s.denies for s in statements_about(policies, "sts:assumerole", self.settings))
 
     def single(self, role: Role, groups: Sequence[str]) -> tuple[str, ...]:
         """Users who have leave to assume the role by a policy of their own."""
-        return tuple(
-            u.name for u in self.users.values()
-            if not set(u.groups) & set(groups) and any(role.arn in (_switching(p) or ()) for p in u.inline)
-        )  # fmt: skip
+        return tuple(u.name for u in self.own_leave.get(role.arn, ()) if not set(u.groups) & set(groups))
 
     def drop_switching(self) -> None:
         """Leave to switch that the file gives by itself."""
@@ -564,7 +574,7 @@ class _Draft:
         groups: dict[str, Any] = {}
         for group in self.groups.values():
             entry: dict[str, Any] = {"path": group.path} if group.path != "/" else {}
-            entry["users"] = self.members(group.name)
+            entry["users"] = self.members[group.name]
             if self.limits.get(group.name) != limit:
                 entry["networks"] = called(self.limits.get(group.name))
             groups[group.name] = entry | self.policies(group, self.jump)
