@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -434,6 +435,22 @@ def test_a_session_works_where_it_gets_into_another_role() -> None:
     hop = role(HOP, trust(allow(ALICE)), document(ANY_ROLE))
     found = ways(estate((SWITCHER,), hop, role(OPS, trust(allow(HOP, {"IpAddress": {"aws:SourceIp": OFFICE}})), ADMIN)))
     assert found[(HOP,)].use.to_json() == [{"aws:SourceIp": {"cidrs": [OFFICE], "absent": False}}]
+
+
+def test_where_the_regions_of_a_sessions_policies_multiply_it_is_unknown_and_soon() -> None:
+    """40 keys, 40 values each, statements of several services: no answer that would take for ever, and none that is rounded."""
+    rng = random.Random(1)
+    blocks = []
+    for i in range(60):
+        condition: dict[str, dict[str, Any]] = {}
+        for key in rng.sample(range(40), 6):
+            condition.setdefault(rng.choice(("StringEquals", "StringNotEquals")), {})[f"app:k{key}"] = [f"v{j}" for j in rng.sample(range(40), 5)]
+        blocks.append((may if i % 2 else deny)([f"s{i % 7}:*", f"t{i}:*"], Condition=condition))
+    before = time.monotonic()
+    found = policies_of(identity=[document(*blocks)]).to_json()
+    assert time.monotonic() - before < 30  # some three seconds by itself
+    assert found["use_unknown"]["region"] == [{}]
+    assert any("too many combinations" in r and "app:k1" in r for r in found["use_unknown"]["reasons"])
 
 
 POOL = [(a, r) for a in ("s3:GetObject", "s3:PutObject", "glacier:ListVaults", "iam:ListUsers", "iam:CreateUser", "ec2:RunInstances", "odd:Thing")

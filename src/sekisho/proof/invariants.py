@@ -204,6 +204,9 @@ class _Checker:
     def _reach(self) -> Reach:
         return reach(self.estate, self.settings)
 
+    def _prove(self, request: Request, given: Mapping[str, Value | None]) -> Proof:
+        return prove(request, self.estate, self.settings, given=given, patience=self._reach.patience)
+
     @cached_property
     def _rows(self) -> Mapping[str, list[Row]]:
         """Role → all ways into it."""
@@ -247,7 +250,7 @@ class _Checker:
                     asked[entry if named else session_of(entry) if ":role/" in entry else self._stranger(account)] = None
         for principal in asked:
             request = Request(principal, ASSUME, role.arn)
-            proof = prove(request, self.estate, self.settings, given={k: v for k, v in USUAL.items() if k.startswith(("*", "aws:called"))})
+            proof = self._prove(request, {k: v for k, v in USUAL.items() if k.startswith(("*", "aws:called"))})
             if not proof.holds_nowhere:
                 yield request, proof
 
@@ -330,7 +333,7 @@ class _Checker:
                 question = Authorizer(self.estate, self.settings).question(request)
                 if question.always:
                     continue
-                proof = prove_question(question, {k: v for k, v in USUAL.items() if not k.startswith("*")})
+                proof = prove_question(question, {k: v for k, v in USUAL.items() if not k.startswith("*")}, self._reach.patience)
                 asked = kind._replace(on_call=False)
                 allowed, unknown = sendable(proof.allowed, (asked,)), sendable(proof.unknown, (asked,))
                 if allowed or unknown:
@@ -412,7 +415,7 @@ class _Checker:
             for user in demand.users:
                 account = self.estate.account(user.split(":")[4])
                 rows = [r for r in self._rows.get(role, ()) if r.principal == user]
-                proof = prove(Request(user, ASSUME, role), self.estate, self.settings, given=dict(USUAL))
+                proof = self._prove(Request(user, ASSUME, role), USUAL)
                 sent = sent_with(proof.allowed.space, CredentialKind.CONSOLE, mfa=True)
                 sign_in = sign_in_region(account.sign_in if account else None, user, self.settings)
                 open_from = [k_had for row in rows for k_had in self._at_console(row)]
@@ -499,7 +502,7 @@ class _Checker:
         together = sign_in_region(account.sign_in, user.arn, self.settings)
         for action, resource in steps:
             request = Request(user.arn, action, resource, credentials=CredentialKind.CONSOLE)
-            proof = prove(request, self.estate, self.settings, given={k: v for k, v in USUAL.items() if not k.startswith("*")})
+            proof = self._prove(request, {k: v for k, v in USUAL.items() if not k.startswith("*")})
             sent = sent_with(proof.allowed.space, CredentialKind.CONSOLE, mfa=False)
             before, together = together, together & proof.allowed & sent
             if not together:
@@ -531,7 +534,7 @@ class _Checker:
         other = f"arn:aws:iam::{account.id}:user/somebody-else"
         for action in ("iam:ChangePassword", "iam:EnableMFADevice", "iam:ResyncMFADevice"):
             request = Request(user.arn, action, other, credentials=CredentialKind.CONSOLE)
-            proof = prove(request, self.estate, self.settings, given={k: v for k, v in USUAL.items() if not k.startswith("*")})
+            proof = self._prove(request, {k: v for k, v in USUAL.items() if not k.startswith("*")})
             context = shown(sendable(proof.allowed, (_CONSOLE,)))
             if context is not None:
                 yield _Found(f"{user.name} may do {action} for others without MFA", request.with_context(context))

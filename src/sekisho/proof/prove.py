@@ -31,6 +31,22 @@ VARIED = ("aws:viaawsservice", "aws:securetransport", "aws:principalisawsservice
 """Keys that follow from the principal only as a rule: a proof is about all their values, and a context that doesn't say has the usual one."""
 
 
+FEWEST_STEPS = 10_000
+"""What a question always gets; nearly all need less."""
+
+
+class Patience:
+    """How many steps each of many questions gets that one answer asks: fewer after each whose regions multiplied beyond measure, so that an
+    estate full of such questions comes to an end. All are answered in full until then."""
+
+    def __init__(self) -> None:
+        self.exceeded = 0
+
+    @property
+    def steps(self) -> int:
+        return max(FEWEST_STEPS, Space.MOST_STEPS // (1 + 4 * self.exceeded))
+
+
 @dataclass(frozen=True)
 class Proof:
     """What ``prove`` found. ``allowed``: the contexts in which the answer is allow; ``unknown``: in which it can't be known.
@@ -79,6 +95,7 @@ def prove(
     settings: Settings = DEFAULT,
     *,
     given: Mapping[str, Value | None] | None = None,
+    patience: Patience | None = None,
 ) -> Proof:
     """All contexts in which a request is allowed: its caller, action and resource count, of its context only what overrides a fact.
 
@@ -89,12 +106,12 @@ def prove(
     True
     """
     if isinstance(request, Question):
-        return prove_question(request, given)
+        return prove_question(request, given, patience)
     if policies is None:
         raise TypeError("a request needs policies")
     question = Authorizer(policies, settings).question(request)
     overriding = {k: v for k, v in request.context.items() if k in question.facts and k not in VARIED and question.facts[k] != v}
-    return prove_question(question, {**overriding, **(given or {})})
+    return prove_question(question, {**overriding, **(given or {})}, patience)
 
 
 def region_where(conditions: Mapping[str, Mapping[str, Any]]) -> Region:
@@ -110,7 +127,7 @@ def region_where(conditions: Mapping[str, Mapping[str, Any]]) -> Region:
     return Region(space, box_of(asks, constant, space)[0])
 
 
-def prove_question(question: Question, given: Mapping[str, Value | None] | None = None) -> Proof:
+def prove_question(question: Question, given: Mapping[str, Value | None] | None = None, patience: Patience | None = None) -> Proof:
     """``prove`` for a question that is already made."""
     fixed, usual = fixed_keys(question, given)
     if question.refusal is not None or question.always:
@@ -126,7 +143,7 @@ def prove_question(question: Question, given: Mapping[str, Value | None] | None 
         boxes.asks += [presence(k, fixed) for k in boxes.free_keys() if k.startswith(prefixes) and k not in fixed]
         if "*" + prefixes[0] not in fixed:
             boxes.asks.append(presence("*" + prefixes[0], fixed))
-    space = Space(boxes.asks, fixed=fixed, usual=usual)
+    space = Space(boxes.asks, fixed=fixed, usual=usual, most_steps=(patience or Patience()).steps)
     reasons = list(_reasons(question, space))
     try:
         sure, unsure = _answers(question, boxes, space)
@@ -142,10 +159,16 @@ def prove_question(question: Question, given: Mapping[str, Value | None] | None 
             unsure = space.either(unsure, space.both(sure, space.both(needed, companion_unsure)))
             sure = space.both(sure, space.either(space.minus(1, needed), companion_sure))
     except TooManyCells as error:
-        keys = ", ".join(spelled(k) for k in error.keys if not k.startswith("*"))
+        if patience is not None:
+            patience.exceeded += 1
         space = Space(fixed=fixed, usual=usual)
-        return Proof(question, space.nothing(), space.everything(), (f"too many combinations to tell apart of {keys}",))
+        return Proof(question, space.nothing(), space.everything(), (too_many(error),))
     return Proof(question, Region(space, sure), Region(space, unsure), tuple(dict.fromkeys(reasons)) if unsure else ())
+
+
+def too_many(error: TooManyCells) -> str:
+    """Why an answer is unknown, with the keys that multiply."""
+    return f"too many combinations to tell apart of {', '.join(spelled(k) for k in error.keys if not k.startswith('*'))}"
 
 
 def fixed_keys(question: Question, given: Mapping[str, Value | None] | None = None) -> tuple[dict[str, Value | None], dict[str, Value]]:

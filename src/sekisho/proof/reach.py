@@ -31,7 +31,7 @@ from sekisho.policy.pattern import Pattern, TooManyClasses
 from sekisho.policy.principals import Grant
 from sekisho.proof.atoms import Ask
 from sekisho.proof.kinds import kinds
-from sekisho.proof.prove import bound, box_of, fixed_keys, prove_question, union
+from sekisho.proof.prove import Patience, bound, box_of, fixed_keys, prove_question, too_many, union
 from sekisho.proof.region import OTHERS, Region, Space, TooManyCells
 from sekisho.proof.requests import sent_with
 
@@ -357,6 +357,7 @@ class Reach:
         self._tag_keys = self._tags_named()
         self._callers: list[_Caller] = list(self._all_callers())
         self._edges: dict[tuple[int, int], Edge] = {}
+        self.patience = Patience()
         self._sent: dict[tuple[int, int, Kind, str], Region] = {}
         self._uses: dict[tuple[int, bool], Region] = {}
         self._whole: dict[tuple[int, int], tuple[int, int]] = {}
@@ -452,7 +453,7 @@ class Reach:
                 trusted[-1] |= part.callers
                 asks.update(dict.fromkeys(part.filled.asks()))
         self._reachable = _transposed(trusted, len(self._callers))
-        self._space = Space(asks, most_steps=3_000_000 + 2_000 * (len(self._callers) + len(self._roles)))
+        self._space = Space(asks, most_steps=1_000_000 + 2_000 * (len(self._callers) + len(self._roles)))
         self._kept: dict[int, tuple[int, int]] = {}
         self._tagged = any(k.startswith(prefixes) for prefixes, _ in COMPANIONS for k in self._space.axis_of_key)
 
@@ -766,7 +767,7 @@ class Reach:
         who, target = self._callers[caller], self._roles[role]
         question = Question(self._asked(who, target), self._layers(who, target), self.settings)
         given = {k: v for k, v in who.fixed.items() if k not in question.facts or k in USUAL}
-        proof = prove_question(question, given)
+        proof = prove_question(question, given, self.patience)
         return Edge(proof.allowed, proof.unknown, proof.reasons)
 
     def _layers(self, who: _Caller, target: Role) -> Layers:
@@ -1045,6 +1046,14 @@ class Reach:
     def use(self, role: int, mfas: frozenset[bool]) -> Use:
         """Where the keys of a role's sessions work: for one action at least that the role is allowed (F-01)."""
         found = [self._use(role, mfa) for mfa in sorted(mfas)]
+        try:
+            return self._together(found)
+        except TooManyCells as error:
+            self.patience.exceeded += 1
+            space = Space()
+            return Use(space.nothing(), space.everything(), space.everything(), (too_many(error),))
+
+    def _together(self, found: Sequence[Use]) -> Use:
         if not found:
             nothing = Space().nothing()
             return Use(nothing, nothing, nothing)
@@ -1095,6 +1104,7 @@ class Reach:
         works, unsure, care = space.nothing(), space.nothing(), space.everything()
         reasons: dict[str, None] = {}
         asked: set[tuple[object, ...]] = set()
+        before = self.patience.exceeded
         account = role.arn.split(":")[4]
         try:
             for n, kind in enumerate(kinds(statements, facts, only=granting)):
@@ -1110,18 +1120,23 @@ class Reach:
                     continue
                 asked.add(alike)
                 fixed, _ = fixed_keys(question)
-                proof = prove_question(question, {k: v for k, v in {**USUAL, "aws:username": None}.items() if fixed.get(k) is None})
+                given = {k: v for k, v in {**USUAL, "aws:username": None}.items() if fixed.get(k) is None}
+                proof = prove_question(question, given, self.patience)
                 sent = sent_with(proof.allowed.space, CredentialKind.ROLE_SESSION, mfa=mfa)
                 works, care = works | (proof.allowed & sent), care & sent
                 if proof.unknown.meets(sent):
                     unsure |= proof.unknown & sent
                     invented = elsewhere and not any(resource.split(":")[4] in e.text for s in statements for e in s.resources or ())
                     reasons.update(dict.fromkeys([_ELSEWHERE] if invented else proof.reasons))
-                if sent <= works:
-                    break
+                if sent <= works or (self.patience.exceeded > before and sent <= unsure):
+                    break  # more of the kind would multiply as well
         except TooManyClasses:
             unsure = unsure | care
             reasons[f"the policies of {role.arn} tell more requests apart than can be listed"] = None
+        except TooManyCells as error:
+            self.patience.exceeded += 1
+            space = Space()
+            return Use(space.nothing(), space.everything(), space.everything(), (too_many(error),))
         return Use(works, unsure, care, tuple(reasons))
 
     def _alike(self, question: Question) -> tuple[object, ...]:
@@ -1152,16 +1167,20 @@ class Reach:
         """Besides, a session works where it gets into another role."""
         works, unsure, care, reasons = own
         signed = _SESSION_MFA if mfa else _SESSION
-        for caller in self._session_callers.get(self._roles[role].arn, ()):
-            if self._callers[caller].kind != "role" or not self._reachable[caller] or care <= works:
-                continue
-            for target in self._direct(caller, (signed,)):
-                edge = self.edge(caller, target)
-                sent = self.sent(caller, edge.sure.space, signed)
-                works, care = works | (edge.sure & sent), care & sent
-                if edge.unsure.meets(sent):
-                    unsure |= edge.unsure & sent
-                    reasons = (*reasons, *edge.reasons)
+        try:
+            for caller in self._session_callers.get(self._roles[role].arn, ()):
+                if self._callers[caller].kind != "role" or not self._reachable[caller] or care <= works:
+                    continue
+                for target in self._direct(caller, (signed,)):
+                    edge = self.edge(caller, target)
+                    sent = self.sent(caller, edge.sure.space, signed)
+                    works, care = works | (edge.sure & sent), care & sent
+                    if edge.unsure.meets(sent):
+                        unsure |= edge.unsure & sent
+                        reasons = (*reasons, *edge.reasons)
+        except TooManyCells as error:
+            self.patience.exceeded += 1
+            unsure, reasons = unsure.space.everything(), (*reasons, too_many(error))
         return Use(works, unsure, care, reasons)
 
 

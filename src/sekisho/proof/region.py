@@ -315,7 +315,7 @@ class Space:
             else:
                 fixed = {k: v for k, v in self.fixed.items() if k in other.fixed and other.fixed[k] == v}
                 usual = {k: v for k, v in self.usual.items() if other.usual.get(k) == v}
-                wider = Space((*self.asks, *other.asks), fixed=fixed, usual=usual)
+                wider = Space((*self.asks, *other.asks), fixed=fixed, usual=usual, most_steps=max(self.most_steps, other.most_steps))
             found = self._joined[id(other)] = (other, wider)
         return found[1]
 

@@ -23,7 +23,7 @@ from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.networks import NEVER_PUBLIC
 from sekisho.proof.findings.finding import Finding, Said, Severity
 from sekisho.proof.probe import action_of, probes, resource_of
-from sekisho.proof.prove import Proof, prove, region_where
+from sekisho.proof.prove import Patience, Proof, prove, region_where
 from sekisho.proof.reach import ASSUME, USUAL, Kind, Reach, Row
 from sekisho.proof.region import Region, Space
 from sekisho.proof.requests import SOURCE_IP, VPC_KEYS, is_absent, is_there, possible_requests, sent_with
@@ -97,6 +97,7 @@ class Asked:
     proof: Proof
     estate: Estate
     settings: Settings
+    patience: Patience | None = field(default=None, compare=False, repr=False)
     _known: dict[Signed, Region] = field(default_factory=dict, compare=False, repr=False)
     _proofs: dict[CredentialKind, Proof] = field(default_factory=dict, compare=False, repr=False)
 
@@ -104,7 +105,8 @@ class Asked:
         """The proof for one kind of credentials: STS and IAM refuse some things to session tokens whatever the policies say (D-24)."""
         if signed.kind is CredentialKind.SESSION_TOKEN and self.request.action.lower().startswith(("iam:", "sts:")):
             if signed.kind not in self._proofs:
-                self._proofs[signed.kind] = prove(self.request.replace(credentials=signed.kind), self.estate, self.settings, given=USUAL)
+                request = self.request.replace(credentials=signed.kind)
+                self._proofs[signed.kind] = prove(request, self.estate, self.settings, given=USUAL, patience=self.patience)
             return self._proofs[signed.kind]
         return self.proof
 
@@ -268,6 +270,10 @@ class Ground:
     def reach(self) -> Reach:
         return Reach(self.estate, self.settings)
 
+    @property
+    def patience(self) -> Patience:
+        return self.reach.patience
+
     @cached_property
     def ways(self) -> Mapping[str, tuple[Way, ...]]:
         """Role ARN → the ways into it."""
@@ -306,9 +312,7 @@ class Ground:
         key = (principal, action, resource)
         found = self._asked.get(key)
         if found is None:
-            account = principal.split(":")[4] if resource == "*" and principal.startswith("arn:") else None
-            request = Request(principal, action, resource, resource_account=account)
-            found = self._asked[key] = Asked(request, prove(request, self.estate, self.settings, given=USUAL), self.estate, self.settings)
+            found = self._asked[key] = self.ask_with(principal, action, resource, {})
         return found
 
     def may(self, principal: str, action: str, resource: str = "*") -> Asked | None:
@@ -324,7 +328,8 @@ class Ground:
         """The same where some of what is usual is otherwise."""
         account = principal.split(":")[4] if resource == "*" and principal.startswith("arn:") else None
         request = Request(principal, action, resource, resource_account=account)
-        return Asked(request, prove(request, self.estate, self.settings, given={**USUAL, **given}), self.estate, self.settings)
+        proof = prove(request, self.estate, self.settings, given={**USUAL, **given}, patience=self.patience)
+        return Asked(request, proof, self.estate, self.settings, self.patience)
 
     def trusted(self, principal: str, role: Role) -> Proof:
         """What a role's own side lets in of a principal that has every leave it can be given."""
@@ -336,13 +341,14 @@ class Ground:
             return Proof(question, nothing, nothing)
         # Who isn't in the estate has no tags that anybody has given: a condition on them keeps such a principal out.
         tags = {c.key for s in ready_policy(role.trust, self.settings).statements for c in s.conditions if c.key.startswith("aws:principaltag/")}
-        return prove(question, given={**USUAL, **dict.fromkeys(tags)})
+        return prove(question, given={**USUAL, **dict.fromkeys(tags)}, patience=self.patience)
 
     def permitted(self, principal: str, role_arn: str) -> Proof:
         """What a principal's own side lets out to a role, whatever that trusts."""
         request = Request(principal, ASSUME, role_arn)
         layers = layers_of(self.estate, request, "")
-        return prove(request, replace(layers, resource=(_ANY_TRUST,), resource_control=None, unknown=(), facts=()), self.settings, given=USUAL)
+        layers = replace(layers, resource=(_ANY_TRUST,), resource_control=None, unknown=(), facts=())
+        return prove(request, layers, self.settings, given=USUAL, patience=self.patience)
 
     @staticmethod
     def _one_side(layers: Layers, identity: tuple[Policy, ...]) -> Layers:

@@ -188,7 +188,7 @@ def _own_policies(ground: Ground, kin: Kin) -> Iterator[Finding]:
             request = asked.request
             layers = layers_of(ground.estate, request, request.resource_account or "")
             groups = tuple(p for p in layers.identity if not any(p is o for o in own))
-            without = prove(request, replace(layers, identity=groups), ground.settings, given=USUAL)
+            without = prove(request, replace(layers, identity=groups), ground.settings, given=USUAL, patience=ground.patience)
             region = asked.proof.allowed - without.allowed
             witness = ground.shown(asked, region)
             if witness is not None:
