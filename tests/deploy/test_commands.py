@@ -25,6 +25,7 @@ COMPANY = (EXAMPLES / "company.yaml").read_text(encoding="utf-8")
 ARTICLE = (EXAMPLES / "article.yaml").read_text(encoding="utf-8")
 ACCOUNTS = ("111122223333", "222233334444", "333344445555", "444455556666", "555566667777", "666677778888")
 J, T = "111122223333", "444455556666"
+AWS_CLI = next(iter(Path(sys.prefix).glob("aws-cli/awscli/v2/*/dist/aws")), None)
 
 
 def test_company_from_nothing_to_nothing(start: Start) -> None:
@@ -181,7 +182,7 @@ def test_no_secret_is_written_anywhere(article: Aws) -> None:
 
 
 def test_profiles_of_export_switch_role(article: Aws) -> None:
-    """Issue 5, point 5: botocore, which the AWS CLI and SDKs read profiles with, asks for the code and assumes the role from the office."""
+    """Issue 5, point 5: the real AWS CLI (botocore, where it isn't installed) asks for the code and assumes the role, and does so from the office."""
     assert article.sekisho("export", "aws-config", str(article.file), "--out", str(article.folder / "x"), profile=None).status == 0
     iam = article.client("iam", J)
     key = iam.create_access_key(UserName="test-user")["AccessKey"]
@@ -195,12 +196,21 @@ def test_profiles_of_export_switch_role(article: Aws) -> None:
     config = article.folder / "x" / "test-user.config"
     profile = next(line[9:-1] for line in config.read_text().splitlines() if line.startswith("[profile ") and "jump" not in line)
     code = f"import boto3; print(boto3.Session(profile_name={profile!r}).client('sts').get_caller_identity()['Arn'])"
-    env = {
-        **os.environ, "AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
-        "AWS_ENDPOINT_URL": f"{article.server.endpoint}/from/203.0.113.10",
-    }  # fmt: skip
-    ran = subprocess.run([sys.executable, "-c", code], input=third + "\n", env=env, capture_output=True, text=True, timeout=60, start_new_session=True)
-    assert ran.stdout.splitlines()[-1:] == [f"arn:aws:sts::{T}:assumed-role/test-role-admin/test-user"], ran.stderr[-600:]
+    command = [sys.executable, "-c", code]
+    if AWS_CLI is not None:
+        command = [str(AWS_CLI), "sts", "get-caller-identity", "--profile", profile, "--query", "Arn", "--output", "text"]
+    env = {**os.environ, "AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+
+    def ask(address: str, token: str) -> subprocess.CompletedProcess[str]:
+        # Without a terminal of its own it reads the code from its input.
+        there = {**env, "AWS_ENDPOINT_URL": f"{article.server.endpoint}/from/{address}", "HOME": str(article.folder / address)}
+        return subprocess.run(command, input=f"{token}\n", env=there, capture_output=True, text=True, timeout=60, start_new_session=True)
+
+    cafe = ask("192.0.2.44", third)
+    assert cafe.returncode != 0 and "is not authorized to perform: sts:AssumeRole" in cafe.stderr, cafe
+    article.server.aws.store.clock.advance(60)  # a code works once
+    office = ask("203.0.113.10", pyotp.TOTP(seed).generate_otp(now + 2))
+    assert office.stdout.splitlines()[-1:] == [f"arn:aws:sts::{T}:assumed-role/test-role-admin/test-user"], office.stderr[-600:]
 
 
 # --- what can't be used ---------------------------------------------------------------------------------------------------
