@@ -240,6 +240,57 @@ def test_what_others_made(run: Runner, tmp_path: Path) -> None:
     assert after != exists and difference(exists, after).sentences == ()
 
 
+NAMES = ["null", "007", "1e3", "a,b", "=x", "+1", "@z", "-", "yes", "2026-01-01", "0x1F", ".5", "on", "12_3"]
+
+
+def test_names_that_yaml_would_take_for_something_else() -> None:
+    data = changed("company", "groups/partner/users", NAMES)
+    data["groups"] |= {name: {"users": [f"of-{i}"]} for i, name in enumerate(NAMES)}
+    data["accounts"]["production"]["roles"]["operator"]["trusts"] = {"groups": ["null", "007"], "users": ["yes", "1e3"]}
+    estate = estate_of(data)
+    adopted = adopt(estate)
+    assert adopted.left == () and changes(estate, adopted.wanted, exclusive=True) == ()
+
+
+TRUSTS: dict[str, tuple[dict[str, Any], str]] = {
+    "a service": (trust({"Service": "ec2.amazonaws.com"}), "trusts Service ec2"),
+    "everybody": (trust("*", MFA), "trusts *"),
+    "another action": (trust({"AWS": J}, MFA, Action=["sts:AssumeRole", "sts:TagSession"]), "allows sts:AssumeRole, sts:TagSession"),
+    "an exception": ({"Effect": "Allow", "NotPrincipal": {"AWS": J}, "Action": "sts:AssumeRole"}, "could not be read"),
+    "an unknown condition": (trust({"AWS": J}, {"StringLike": {"sts:RoleSessionName": "${aws:username}"}}), "sts:rolesessionname"),
+    "a user who is gone": (trust({"AWS": "AIDAJQABLZS4A3QDU576Q"}, MFA), "trusts AIDA"),
+    "the jump account and one of it": (trust({"AWS": [J, f"arn:aws:iam::{J}:user/ann"]}, MFA), "as a whole and"),
+    "a network with host bits": (trust({"AWS": J}, {"IpAddress": {"aws:SourceIp": "203.0.113.7/24"}}), "none that a file can have"),
+    "nobody's path": (trust({"AWS": J}, {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{J}:user/gone/*"}}), "no group's path"),
+}
+
+
+@pytest.mark.parametrize("case", TRUSTS)
+def test_a_trust_that_no_file_says(case: str, tmp_path: Path) -> None:
+    """Each is named with what it says; nothing of it is rounded to the nearest form."""
+    statement, why = TRUSTS[case]
+    foreign_estate(tmp_path / "estate")
+    file = tmp_path / "estate" / f"{T}.json"
+    body = json.loads(file.read_text())
+    body["RoleDetailList"].append(role(T, "Strange", policy(statement), []))
+    file.write_text(json.dumps(body))
+    (left,) = [x for x in adopt(load(tmp_path / "estate"), J).left if x.subject.endswith("role/Strange")]
+    assert why in left.why, left
+
+
+def test_a_deny_for_some_is_not_made_one_for_all(tmp_path: Path) -> None:
+    """`bot` isn't in the file, and may switch from anywhere: a file that denied the whole account would take that."""
+    foreign_estate(tmp_path / "estate")
+    file = tmp_path / "estate" / f"{T}.json"
+    body = json.loads(file.read_text())
+    some = [f"arn:aws:iam::{J}:user/{n}" for n in ("ann", "bea", "cid", "dan", "contractors/eve")]
+    deny = {"Effect": "Deny", "Principal": {"AWS": some}, "Action": "sts:AssumeRole", "Condition": {"NotIpAddress": {"aws:SourceIp": OFFICE}}}
+    body["RoleDetailList"].append(role(T, "Some", policy(trust({"AWS": f"arn:aws:iam::{J}:root"}), deny), []))
+    file.write_text(json.dumps(body))
+    (left,) = [x for x in adopt(load(tmp_path / "estate")).left if x.subject.endswith("role/Some")]
+    assert "denies only some" in left.why
+
+
 def test_a_change_behind_the_file_is_seen(tmp_path: Path) -> None:
     """The proof is no formality: the same comparison with one network more, or one user less, finds it."""
     exists = foreign_estate(tmp_path / "estate")

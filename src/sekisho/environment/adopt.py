@@ -34,6 +34,8 @@ from sekisho.proof import difference
 _REVOKED = "AWSRevokeOlderSessions"
 _OUTSIDE = "198.18.0.9"
 """An address of nobody's (it is for benchmarks), to try from."""
+_LONGEST_S = 129600
+"""The age of a second factor that a file can ask for at most (D.4)."""
 _NETWORK: TypeAdapter[str] = TypeAdapter(Cidr)
 _PASSWORDS = {
     "MinimumPasswordLength": "minimum_length", "RequireSymbols": "require_symbols", "RequireNumbers": "require_numbers",
@@ -238,7 +240,7 @@ def _self_service(policy: Policy | None) -> _SelfService | None:
         return None
     ages = {v for s in _statements(policy) for (_, key), values in _conditions(s).items() if key == "aws:multifactorauthage" for v in values}
     unnamed = _unnamed(policy)
-    for kind, mfa, age in _known_forms(tuple(sorted(int(a) for a in ages if a.isdecimal()))):
+    for kind, mfa, age in _known_forms(tuple(sorted(int(a) for a in ages if a.isdecimal() and len(a) < 7 and 1 <= int(a) <= _LONGEST_S))):
         made = documents.self_service_article if kind == "article" else documents.self_service_current
         if _unnamed(Policy.parse(made(mfa_required=mfa, mfa_max_age_s=age))).same_as(unnamed):
             return _SelfService(kind, mfa, age)
@@ -280,9 +282,12 @@ class _Trust:
 
 def _trust(policy: Policy, jump: str) -> _Trust:
     """A trust policy read. Raises _Foreign where it says more than a file can."""
+    if not policy.statements:
+        raise _Foreign("its trust policy could not be read")
     principals: list[str] = []
     conditions: dict[tuple[str, str], list[str]] | None = None
     denied: set[tuple[str, ...]] = set()
+    whom: list[list[str]] = []
     no_mfa_denied = False
     for statement in _statements(policy):
         if not statement.keys() <= {"Effect", "Principal", "Action", "Condition"}:
@@ -297,6 +302,7 @@ def _trust(policy: Policy, jump: str) -> _Trust:
                 no_mfa_denied = True
             else:
                 raise _Foreign("its trust policy has a Deny of another kind")
+            whom.append(who.get("AWS", []))
             continue
         if actions != ["sts:assumerole"]:
             raise _Foreign(f"its trust policy allows {', '.join(statement['Action'])}")
@@ -311,6 +317,9 @@ def _trust(policy: Policy, jump: str) -> _Trust:
     if not principals:
         raise _Foreign("it trusts nobody")
     assert conditions is not None
+    if not all({"*", jump, _root(jump)} & set(listed) or set(listed) >= set(principals) for listed in whom):
+        # Principals that the file doesn't speak of would be denied what they have.
+        raise _Foreign("its trust policy denies only some of those whom it allows")
     patterns: tuple[str, ...] = ()
     mfa, age, cidrs, form = no_mfa_denied, None, None, "deny"
     for (operator, key), values in conditions.items():
@@ -588,7 +597,7 @@ class _Draft:
         if names:
             body["networks"] = {n: list(c) for n, c in names.items()}
         body |= {"jump": jump, "groups": groups, "accounts": accounts}
-        body["vantage_points"] = {n: str(ipaddress.ip_network(c[0])[0]) for n, c in names.items()} | {"elsewhere": _OUTSIDE}
+        body["vantage_points"] = {n: _somewhere_in(c[0]) for n, c in names.items()} | {"elsewhere": _OUTSIDE}
         yaml = YAML(typ="rt", pure=True)
         yaml.width = 140
         yaml.indent(mapping=2, sequence=4, offset=2)
@@ -755,6 +764,11 @@ class _Draft:
 
 
 _TWICE = "the file says the same in its own words: `apply` puts Sekisho's own beside it, and this can then be taken off"
+
+
+def _somewhere_in(cidr: str) -> str:
+    network = ipaddress.ip_network(cidr)
+    return str(network[min(1, network.num_addresses - 1)])
 
 
 def _mfa(required: bool, max_age_s: int | None) -> Any:
