@@ -11,7 +11,7 @@ import pytest
 from environment.reading import ABSENT, changed, data_of, estate_of
 from proof.estates import ALICE, HOP, OPS, J, allow, document, estate, role, trust, user
 from sekisho import Estate, Policy, PolicyKind, Request, decide
-from sekisho.estate import Account, Role
+from sekisho.estate import Account, AttachedPolicy, Role
 from sekisho.proof import Difference, difference
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -304,3 +304,14 @@ def test_the_order_of_everything_is_no_difference() -> None:
 def test_sentences_are_the_same_every_time() -> None:
     old, new = estate_of(data_of("company")), estate_of(changed("company", "networks/tokyo-office", ["203.0.113.0/26"]))
     assert difference(old, new).sentences == difference(old, new).sentences
+
+
+def test_use_of_sessions_that_can_no_longer_be_known_is_not_lost() -> None:
+    admin = document({"Effect": "Allow", "Action": "*", "Resource": "*"})
+    alice = user("alice", document({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}))
+    gone = (AttachedPolicy("arn:aws:iam::222222222222:policy/gone", "gone"),)
+    old = estate((alice,), role(OPS, trust(allow(J)), admin))
+    new = estate((alice,), role(OPS, trust(allow(J)), attached=gone))
+    (session,) = (c for c in difference(old, new).changes if c.what == "session")
+    assert session.lost is None and any("gone" in why for why in session.unknown)
+    assert difference(new, new).is_empty

@@ -116,7 +116,8 @@ def _sentences(rows: Iterable[Row], words: Words) -> Iterable[str]:
             use = words.region(row.use, short=True)
             rest = f"; the session's keys then work {use}" if row.use else "" if row.used.unsure else "; the session's keys are then allowed nothing"
             if row.used.unsure:
-                rest += f"; whether they work {words.region(row.used.unsure, short=True)} isn't known ({'; '.join(row.used.reasons)})"
+                keys = "they" if row.use else "the session's keys"
+                rest += f"; whether {keys} work {words.region(row.used.unsure, short=True)} isn't known ({'; '.join(row.used.reasons)})"
             text = f"can switch to {words.role(row.role)}{via} {words.region(row.obtain)}{_how(row)}{rest}."
         else:
             text = f"may be able to switch to {words.role(row.role)}{via}: not known {words.region(row.unknown)} ({'; '.join(row.reasons)})."

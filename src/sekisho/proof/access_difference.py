@@ -26,7 +26,7 @@ from sekisho.policy.pattern import TooManyClasses
 from sekisho.policy.principals import caller
 from sekisho.proof.kinds import Kind, kinds
 from sekisho.proof.prove import Proof, prove_question
-from sekisho.proof.reach import USUAL, Reach, Row, reach
+from sekisho.proof.reach import USUAL, Reach, Row, Use, reach
 from sekisho.proof.reach import Kind as ReachKind
 from sekisho.proof.region import Region, Space
 from sekisho.proof.requests import possible_requests, sent_with
@@ -193,17 +193,21 @@ class _Comparison:
         changed_roles = {a for a in self.changed if ":role/" in a and a not in self.added | self.removed}
         if not changed_roles:
             return
-        used: dict[str, tuple[list[Region], list[Region]]] = {}
+        used: dict[str, tuple[list[Use], list[Use]]] = {}
         for side, reached in enumerate(self._reaches):
             for row in reached.rows:
                 if row.role in changed_roles and row.obtain:
-                    used.setdefault(self.moved.get(row.role, row.role), ([], []))[side].append(row.use)
+                    used.setdefault(self.moved.get(row.role, row.role), ([], []))[side].append(row.used)
         for role, (before, after) in used.items():
             if before and after:
-                was, now = _all(before), _all(after)
+                was, now = (_all(u.works for u in side) for side in (before, after))
                 care = possible_requests(was.space.joined(now.space), "role-session")
                 was, now = was & care, now & care
-                if was != now:
+                unsure = [_all(u.unsure for u in side) & care for side in (before, after)]
+                if unsure[0] != unsure[1] or any(((was - now) | (now - was)).meets(u) for u in unsure):
+                    reasons = tuple(dict.fromkeys(r for u in (*before, *after) for r in u.reasons))
+                    yield Change("session", role, role, None, None, None, None, reasons or ("a part can't be known",))
+                elif was != now:
                     yield Change("session", role, role, was, now, now - was, was - now, care=care)
 
     def sign_ins(self) -> Iterator[Change]:
