@@ -235,6 +235,9 @@ def test_what_others_made(run: Runner, tmp_path: Path) -> None:
     assert {r.arn for a in adopted.part.accounts for r in a.roles} == {OPS, DEV}
     assert all(not u.inline and not u.attached for a in adopted.part.accounts for u in a.users)
 
+    write_estate(adopted.part, tmp_path / "part")
+    assert run("diff", tmp_path / "part", file).status == 0, "the documents that the file only names are the account's"
+
     # And the file carried out on all that exists, foreign things among it, changes nobody's access.
     after = outcome(exists, changes(exists, wanted))
     assert after != exists and difference(exists, after).sentences == ()
