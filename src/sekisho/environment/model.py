@@ -239,8 +239,8 @@ _NEVER_V4 = (
 )
 _V4, _V6 = r"([0-9]{1,3}\.){3}[0-9]{1,3}", r"(?=.*:.*:)[0-9A-Fa-f:.]+"
 # What a pattern can say; that no host bits are set, only reading can.
-_CIDR_V4 = f"(?!{_NEVER_V4}){_V4}(/([1-9]|[12][0-9]|3[0-2]))?"
-_CIDR_V6 = f"(?!([Ff][CcDdFf]|[Ff][Ee][89ABab]|::1?(/|$))){_V6}(/([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?"
+_PUBLIC_V4, _PUBLIC_V6 = f"(?!{_NEVER_V4}){_V4}", f"(?!([Ff][CcDdFf]|[Ff][Ee][89ABab]|::1?(/|$))){_V6}"
+_CIDR_V4, _CIDR_V6 = f"{_PUBLIC_V4}(/([1-9]|[12][0-9]|3[0-2]))?", f"{_PUBLIC_V6}(/([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))?"
 _ALIAS_SCHEMA = {"type": "string", "pattern": f"^{_ALIAS}$", "minLength": 3, "maxLength": 63}
 
 
@@ -258,7 +258,7 @@ def _listed(pattern: str) -> WithJsonSchema:
 AccountId = Annotated[str, BeforeValidator(_account_id), _text("[0-9]{12}")]
 Alias = Annotated[str, BeforeValidator(_alias), WithJsonSchema(_ALIAS_SCHEMA)]
 Cidr = Annotated[str, BeforeValidator(_cidr), _text(f"({_CIDR_V4}|{_CIDR_V6})")]
-IpAddress = Annotated[str, BeforeValidator(_address), _text(f"({_V4}|{_V6})")]
+IpAddress = Annotated[str, BeforeValidator(_address), _text(f"({_PUBLIC_V4}|{_PUBLIC_V6})")]
 MfaSeconds = Annotated[int, BeforeValidator(_mfa_age), WithJsonSchema(_DURATION_SCHEMA)]
 SessionSeconds = Annotated[int, BeforeValidator(_session_duration), WithJsonSchema(_DURATION_SCHEMA)]
 NetworkNames = Annotated[tuple[str, ...] | Literal["anywhere"], BeforeValidator(_names), WithJsonSchema(_NAMES_SCHEMA)]
