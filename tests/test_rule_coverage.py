@@ -85,7 +85,9 @@ def test_every_rule_has_a_test_or_a_reason() -> None:
 
 def test_no_test_cites_a_rule_that_is_not_there() -> None:
     numbered = {entry["rule"] for entry in KNOWN["rules"]}
-    made_up = {rule: files for rule, files in cited().items() if "-" in rule and rule not in numbered}
+    # The bypass catalogue's findings have ids of their own, B-01 and on: they are no rules.
+    cited_elsewhere = {r: {f for f in files if not f.startswith(("scenarios/findings/", "proof/test_findings"))} for r, files in cited().items()}
+    made_up = {rule: files for rule, files in cited_elsewhere.items() if files and "-" in rule and rule not in numbered}
     assert made_up == {}
 
 

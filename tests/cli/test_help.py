@@ -47,6 +47,7 @@ PREPARED: dict[str, str] = {
     "diff": "sekisho init\nsekisho init new.yaml",
     "trail ingest": _LOGS,
     "trail show": _INGESTED,
+    "trail audit": f"{_INGESTED}\nsekisho init\nsekisho compile sekisho.yaml --out estate",
     "trail replay": f"{_INGESTED}\nsekisho init",
     "trail generate": "sekisho init",
     "collect": _AWS,

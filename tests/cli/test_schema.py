@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 NOT_FOR_A_SCHEMA = re.compile(
     # Names that point at other parts of the file, and what only reading a document or an address can tell.
-    "dangling|AWS has no|another account|document:|host bits|IPv4-mapped|no network$|aren't named|but for case|same account|target is|two paths"
+    "dangling|AWS has no|another account|document:|host bits|private vantage|IPv4-mapped|no network$|aren't named|but for case|same account|target is|two paths"
     "|trusts nobody|as the form|named jump|M-05|session too long|an age of nothing|max_age without MFA"
     # YAML's own, which a schema never sees: it is asked about values.
     "|two roles with one name|a key twice|tabs|open quote|open bracket|alias without|contains itself|anchor twice|billion|long text|two documents|brackets|braces"

@@ -11,7 +11,7 @@ from sekisho.cli.output import format_option, progress
 from sekisho.cli.reaching import account_options, address_option, made_plan, names_of, present_address, reach, state_folder
 
 
-@click.command(epilog="Example: sekisho destroy sekisho.yaml --profile 'admin-{account}' --give-up break-glass")
+@click.command(epilog="Example: sekisho destroy sekisho.yaml --profile 'admin-{account}' --give-up 444455556666/administrators")
 @click.argument("file", type=click.Path(path_type=Path))
 @account_options
 @address_option

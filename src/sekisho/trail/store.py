@@ -101,6 +101,11 @@ class Contents:
         return sum(p.rows for p in self.parts)
 
 
+def _is_ours(name: str) -> bool:
+    """Whether a store has a file of this name: the mark too, which another ingest may be making just now."""
+    return name in _OURS or "store.json" in name
+
+
 class Store:
     """A store in a folder, which need not exist yet to be opened for writing.
 
@@ -116,7 +121,7 @@ class Store:
                 raise InputError(f"{folder} is a store of another version", expected=VERSION, remedy="ingest the trail again into a new folder")
         elif not create:
             raise InputError(f"{folder} holds no trail", remedy=f"sekisho trail ingest SOURCE --store {folder}")
-        elif folder.exists() and (not folder.is_dir() or any(p.name not in _OURS for p in folder.iterdir())):
+        elif folder.exists() and (not folder.is_dir() or any(not _is_ours(p.name) for p in folder.iterdir())):
             raise InputError(f"{folder} is there, and is no store", remedy="name a folder that is empty or doesn't exist")
 
     @property
