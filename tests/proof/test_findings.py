@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cli.running import Runner
+from proof import estates
 from proof.findings import Scenario, scenarios
 from sandbox.people import Sandbox
 from sekisho import Request, decide
@@ -242,3 +243,17 @@ def check_it_can_be_sent(context: dict[str, Any]) -> None:
     assert bool(vpc) is not ("aws:SourceIp" in context), context
     if "aws:MultiFactorAuthAge" in context:
         assert context["aws:MultiFactorAuthPresent"] == "true" and int(context["aws:MultiFactorAuthAge"]) >= 0, context
+
+
+@pytest.mark.parametrize("condition", [None, {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}])
+def test_rules_F01_a_Deny_of_what_is_done_as_a_rule_leaves_the_rest(condition: Any) -> None:
+    """Sessions that are kept on the networks for the usual actions alone do the others from anywhere."""
+    usual = ["ec2:*", "s3:*", "iam:*", "kms:*", "logs:*", "cloudformation:*", "lambda:*", "sqs:*", "dynamodb:*"]
+    guard = {"Effect": "Deny", "Action": usual, "Resource": "*", **({"Condition": condition} if condition else {})}
+    permissions = estates.document({"Effect": "Allow", "Action": "*", "Resource": "*"}, guard)
+    trusted = estates.trust(estates.allow(estates.J, {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}))
+    alice = estates.user("alice", estates.document(estates.ANY_ROLE))
+    made = estates.estate((alice,), estates.role(estates.OPS, trusted, permissions))
+    (found,) = (f for f in find(made) if f.id == "F-01" and f.subject == estates.OPS)
+    assert found.witness is not None and decide(found.witness, made).allowed
+    assert not found.witness.action.lower().startswith(tuple(u[:-1] for u in usual))

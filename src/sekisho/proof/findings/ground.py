@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sekisho.decision import Authorizer, CredentialKind, Decision, Request, decide
@@ -21,7 +22,9 @@ from sekisho.policy.condition import Value
 from sekisho.policy.keys import spelled
 from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.networks import NEVER_PUBLIC
+from sekisho.policy.pattern import TooManyClasses
 from sekisho.proof.findings.finding import Finding, Said, Severity
+from sekisho.proof.kinds import kinds
 from sekisho.proof.probe import action_of, probes, resource_of
 from sekisho.proof.prove import Patience, Proof, prove, region_where
 from sekisho.proof.reach import ASSUME, USUAL, Kind, Reach, Row
@@ -40,6 +43,8 @@ _ANY_TRUST = Policy.parse(
 )
 _NAMING = frozenset(("aws:username", "aws:principalarn", "aws:userid"))
 _LIKED = {**ORDINARY, SOURCE_IP: NICE}
+MOST_KINDS = 24
+"""Kinds of requests that are asked of a role's sessions besides one a statement."""
 MFA, AGE = "aws:multifactorauthpresent", "aws:multifactorauthage"
 
 
@@ -387,7 +392,8 @@ class Ground:
 
     def _session(self, role: Role, arn: str) -> Iterator[Asked]:
         """Roles of one account with the same permissions, which don't look at names, are asked once."""
-        questions = list(probes(self.identity(role.arn), self.settings))
+        questions = [*probes(self.identity(role.arn), self.settings)]
+        questions += [q for q in self._told_apart(role) if q not in questions]
         mark = (role.arn.split(":")[4], role.inline, role.attached, role.boundary, role.tags, len(questions))
         naming = any(_NAMING & {c.key, *c.also} for p in self._limits(role) for s in ready_policy(p, self.settings).statements for c in s.conditions)
         alike = self._alike.setdefault(mark, []) if not naming else []
@@ -399,6 +405,19 @@ class Ground:
             asked = self.ask(arn, action, resource)
             alike.append(asked)
             yield asked
+
+    def _told_apart(self, role: Role) -> list[tuple[str, str]]:
+        """What a Deny or a boundary leaves of what the Allow statements give: a guard of some actions is none of the others."""
+        statements = [s for p in self._limits(role) for s in ready_policy(p, self.settings).statements]
+        mine = sum(len(ready_policy(p, self.settings).statements) for p in self.layers(role.arn).identity)
+        granting = sum(1 << i for i, s in enumerate(statements[:mine]) if not s.denies)
+        if not any(s.denies for s in statements) and self.layers(role.arn).boundary is None:
+            return []
+        try:
+            found = kinds(statements, dict(self.layers(role.arn).facts), only=granting)
+            return [(k.action, k.resource) for k in islice(found, MOST_KINDS) if not k.action.lower().startswith("sts:")]
+        except TooManyClasses:
+            return []
 
     def _limits(self, role: Role) -> Iterator[Policy]:
         layers = self.layers(role.arn)
