@@ -40,7 +40,7 @@ bench: $(VENV)/.ready  ## everything measured beside its peers, in one run: rati
 	@$(BIN)/python bench/run.py
 
 fuzz: $(VENV)/.ready  ## the property tests, a hundred times as long; a million pairs of decide and prove; z3 on 2,000 estates
-	@SEKISHO_EXAMPLES=20000 SEKISHO_PROVE_PAIRS=1000000 SEKISHO_SOLVER_CASES=8000 $(BIN)/python -m pytest -q -n 2 tests/properties tests/oracle
+	@SEKISHO_EXAMPLES=20000 SEKISHO_PROVE_PAIRS=1000000 SEKISHO_SOLVER_CASES=8000 $(BIN)/python -m pytest -q -n 2 tests/properties tests/oracle tests/proof/test_corpus.py
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) bench/.cache bench/out .mypy_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import re
 from collections import Counter
@@ -76,7 +77,10 @@ def contexts(document: dict[str, Any], rng: random.Random, count: int) -> Iterat
 def test_published_policies(name: str, record_property: Callable[[str, object], None]) -> None:
     rng = random.Random(name)
     seen: Counter[str] = Counter()
-    for policy_name, document in documents(name):
+    whole = bool(os.environ.get("SEKISHO_EXAMPLES")) or name.startswith("quacky")
+    for number, (policy_name, document) in enumerate(documents(name)):
+        if not whole and number % 4:
+            continue  # a quarter of AWS's in every run, all of them with `make fuzz`
         names_principals = any("Principal" in b or "NotPrincipal" in b for b in listed(document["Statement"]))
         try:
             policy = Policy.parse(document, kind=PolicyKind.RESOURCE if names_principals else PolicyKind.IDENTITY, name=policy_name)

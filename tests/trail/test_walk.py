@@ -22,7 +22,7 @@ from .shared import CONTRACTS
 
 LAYERS = {"identity policy": "identity", "trust policy": "resource", "resource policy": "resource", "permissions boundary": "boundary"}
 
-SOME = ("tokyo", "partner", "cafe-v6")
+SOME = ("partner", "cafe-v6")
 """Places of the company that are walked in every run; all of them with SEKISHO_WALK=all."""
 
 

@@ -6,6 +6,7 @@ import json
 import secrets
 import signal
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ def serve(
     environment = _environment(file)
     ids = _ids(accounts, environment)
     from sekisho.sandbox.access import ready, write_access
+    from sekisho.sandbox.behind import warm
     from sekisho.sandbox.front import EmbeddedAws
     from sekisho.sandbox.server import Server
     from sekisho.web import console
@@ -87,6 +89,8 @@ def serve(
         if ready_file is not None:
             ready(ready_file, access)
         _announce(access, form)
+        # Loading moto takes seconds; the first call to EC2 or S3 needn't wait for all of them.
+        threading.Thread(target=warm, name="loading moto", daemon=True).start()
         _until_stopped(server)
 
 

@@ -22,6 +22,13 @@ _TAGS_KNOWN = ("dynamodb", "kms", "lambda", "logs", "secretsmanager", "sns", "sq
 """Services in whose tags a resource that moto doesn't list has none."""
 
 
+def warm() -> None:
+    """Load what the first call to EC2 would have to wait for."""
+    import moto.core.botocore_stubber
+    import moto.ec2.models
+    import moto.ec2.responses  # noqa: F401
+
+
 class Behind:
     """moto's state for one embedded AWS. Use it inside ``with behind.used():``, which is quick where it was the last one used."""
 
