@@ -18,6 +18,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	  else echo "Python's venv module is missing: install Debian's package python3-venv"; exit 1; fi; }
 	@echo "setting up $(VENV) (once) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q -c constraints.txt -e .
+	@touch $@
+
+# What the tests need besides: linters, a solver, the AWS CLI, a browser.
+$(VENV)/.tested: $(VENV)/.ready
+	@echo "setting up what the tests need (once) ..." >&2
 	@$(BIN)/pip install -q -c constraints.txt -e '.[test]'
 	@$(BIN)/python tools/aws_cli.py $(VENV)/aws-cli
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
@@ -29,18 +35,18 @@ try: $(VENV)/.ready  ## walk the article's environment on an AWS that runs here
 	@$(BIN)/sekisho try examples/article.yaml
 
 test: lint  ## everything that has to hold, in under ten minutes on two cores
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup
 
-lint: $(VENV)/.ready  ## style, types, and that imports point one way
+lint: $(VENV)/.tested  ## style, types, and that imports point one way
 	@$(BIN)/ruff check src tests bench tools
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
-bench: $(VENV)/.ready  ## everything measured beside its peers, in one run: ratios and floors
+bench: $(VENV)/.tested  ## everything measured beside its peers, in one run: ratios and floors
 	@$(BIN)/python bench/run.py
 
-fuzz: $(VENV)/.ready  ## the property tests, a hundred times as long; a million pairs of decide and prove; z3 on 2,000 estates
-	@SEKISHO_EXAMPLES=20000 SEKISHO_PROVE_PAIRS=1000000 SEKISHO_SOLVER_CASES=8000 $(BIN)/python -m pytest -q -n 2 tests/properties tests/oracle tests/proof/test_corpus.py
+fuzz: $(VENV)/.tested  ## the property tests, a hundred times as long; a million pairs of decide and prove; z3 on 2,000 estates
+	@SEKISHO_EXAMPLES=20000 SEKISHO_PROVE_PAIRS=1000000 SEKISHO_SOLVER_CASES=8000 $(BIN)/python -m pytest -q -n 2 tests/properties tests/oracle tests/proof/test_corpus.py tests/proof/test_findings.py
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) bench/.cache bench/out .mypy_cache .ruff_cache .hypothesis

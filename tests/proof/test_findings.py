@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import string
@@ -130,6 +131,8 @@ class _Administrators:
 
 
 OVER_HTTP = [s for s in ALL if s.over_http is not None]
+if not os.environ.get("SEKISHO_EXAMPLES"):
+    OVER_HTTP = OVER_HTTP[::2]  # every second one in each run; all of them with `make fuzz`
 
 
 @pytest.mark.parametrize("scenario", OVER_HTTP, ids=lambda s: s.name)
