@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sekisho.cli.can import load_both
 from sekisho.cli.output import console, format_option, print_json, progress, table
 from sekisho.errors import InputError
 
@@ -34,7 +35,7 @@ def command(estate: Path, place: str | None, user: str | None, role: str | None,
     from sekisho.proof.reach import reach
     from sekisho.proof.words import Words
 
-    known, environment = _load(estate)
+    known, environment = load_both(estate)
     words = Words(environment.wanted.networks if environment else {}, {a.id: a.name for a in known.accounts if a.name})
     where = _place(place, environment) if place else None
     with progress() as tell:
@@ -57,17 +58,6 @@ def command(estate: Path, place: str | None, user: str | None, role: str | None,
         return
     click.echo()
     _matrix(rows, words)
-
-
-def _load(path: Path) -> tuple[Estate, Environment | None]:
-    from sekisho.loading import load
-
-    if path.is_dir() or path.suffix == ".json":
-        return load(path), None
-    from sekisho.environment import compile_environment, load_environment
-
-    environment = load_environment(path)
-    return compile_environment(environment), environment
 
 
 def _place(place: str, environment: Environment | None) -> Region:
