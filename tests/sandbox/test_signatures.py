@@ -165,6 +165,11 @@ def test_addresses_that_are_none(aws: Sandbox, alice: Person, path: str) -> None
     assert status == 400 and "is no IP address" in text
 
 
+def test_a_network_is_nowhere_to_come_from(aws: Sandbox, alice: Person) -> None:
+    status, text = send(aws, signed(aws, alice.key, "/from/203.0.113.0/24/"), "/from/203.0.113.0/24/")
+    assert (status, code_of(text)) == (404, "InvalidEndpoint")
+
+
 @pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "fd00::1", "169.254.0.1"])
 def test_E_02_a_private_address_is_never_seen(aws: Sandbox, alice: Person, address: str) -> None:
     status, text = send(aws, signed(aws, alice.key, f"/from/{address}/"), f"/from/{address}/")

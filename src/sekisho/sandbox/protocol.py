@@ -62,6 +62,9 @@ def read_call(arrived: Arrived, service: str, path: str) -> Call:
     if len(ours) > len(set(ours)):
         raise AwsFault("MalformedInput", "A header of AWS's stands twice.", 400)
     protocol = str(model.protocol)
+    if protocol in ("query", "ec2", "json") and path.strip("/"):
+        # Such services have one path. What stands there is a slip of whoever wrote the endpoint: /from/203.0.113.0/24, say.
+        raise AwsFault("InvalidEndpoint", f"{service} is asked at /, not at {path[:60]}: see how the endpoint is written", 404)
     if protocol in ("query", "ec2"):
         return _query_call(arrived, service, model, protocol)
     if protocol == "json":
