@@ -24,6 +24,12 @@ def data_of(example: str) -> Any:
 def changed(example: str, path: str, value: Any) -> Any:
     """The example's data with the part at a dotted path set to ``value``, or taken out where it is ABSENT."""
     data = data_of(example)
+    set_at(data, path, value)
+    return data
+
+
+def set_at(data: Any, path: str, value: Any) -> None:
+    """Set the part of ``data`` at a path of names and places, or take it out where ``value`` is ABSENT."""
     holder, *steps = data, *path.split("/")
     for step in steps[:-1]:
         holder = holder[int(step) if isinstance(holder, list) else step]
@@ -32,7 +38,6 @@ def changed(example: str, path: str, value: Any) -> Any:
         del holder[last]
     else:
         holder[last] = value
-    return data
 
 
 def text_of(data: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from environment.reading import ABSENT, changed, data_of, estate_of
+from environment.reading import changed, data_of, estate_of, set_at
 from proof.estates import ALICE, HOP, OPS, J, allow, document, estate, role, trust, user
 from sekisho import Estate, Policy, PolicyKind, Request, decide
 from sekisho.estate import Account, AttachedPolicy, Role
@@ -23,14 +23,7 @@ def said(example: str, *edits: tuple[str, Any]) -> list[str]:
     before = data_of(example)
     after = data_of(example)
     for path, value in edits:
-        holder, *steps = after, *path.split("/")
-        for step in steps[:-1]:
-            holder = holder[int(step) if isinstance(holder, list) else step]
-        last: Any = int(steps[-1]) if isinstance(holder, list) else steps[-1]
-        if value is ABSENT:
-            del holder[last]
-        else:
-            holder[last] = value
+        set_at(after, path, value)
     return list(difference(estate_of(before), estate_of(after), networks={**before["networks"], **after["networks"]}).sentences)
 
 

@@ -67,7 +67,7 @@ def serve(
     """Serve: what `sekisho sandbox` does without a command."""
     environment = _environment(file)
     ids = _ids(accounts, environment)
-    from sekisho.sandbox.access import ready, write_access
+    from sekisho.sandbox.access import ready, write_access, write_private
     from sekisho.sandbox.behind import warm
     from sekisho.sandbox.front import EmbeddedAws
     from sekisho.sandbox.server import Server
@@ -82,8 +82,6 @@ def serve(
             with progress() as tell:
                 passwords = _apply(server, environment, tell)
             if passwords:
-                from sekisho.sandbox.access import write_private
-
                 access["passwords_file"] = str((folder / "first-passwords.json").absolute())
                 write_private(Path(access["passwords_file"]), json.dumps(passwords, indent=2) + "\n")
         if ready_file is not None:

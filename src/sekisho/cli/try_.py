@@ -75,7 +75,8 @@ def _walk(environment: Environment, endpoint: str | None, profile: str, tell: An
             other = compile_environment(second)
             apply_estate(existing_estate(api, keys, accounts), other, api, keys, tell)
             alone = walk(other, environment.jump, environment.vantage_points, api, keys, tell)
-            apply_estate(existing_estate(api, keys, accounts), estate, api, keys, tell)
+            if endpoint is not None:  # one of our own is gone in a moment
+                apply_estate(existing_estate(api, keys, accounts), estate, api, keys, tell)
         return rows, alone, api.endpoint
 
 
