@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pyotp
 import pytest
 from click.testing import CliRunner
 
@@ -28,13 +29,16 @@ _READS = ("Get", "List", "Describe", "Generate", "Simulate")
 
 @dataclass
 class Faults:
-    """``at``: which changing call (from 0, since ``reset``) goes wrong, and how; ``seen``: the changing calls that came by."""
+    """``at``: which changing call (from 0, since ``reset``) goes wrong, and how; ``seen``: the changing calls that came by.
+
+    ``after`` is called after each changing call that reached AWS, before the answer goes on.
+    """
 
     at: int | None = None
     kind: str = ""
     seen: list[str] = field(default_factory=list)
     strike: Callable[[], None] = lambda: None
-    bodies: list[bytes] = field(default_factory=list)
+    after: Callable[[], None] = lambda: None
 
     def reset(self, at: int | None = None, kind: str = "", strike: Callable[[], None] = lambda: None) -> None:
         self.at, self.kind, self.seen, self.strike = at, kind, [], strike
@@ -81,6 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
         got = there.getresponse()
         answer = got.read()
         there.close()
+        if changes:
+            faults.after()
         if mine and faults.kind == "kill after":
             faults.strike()
             return self._hang_up()
@@ -97,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
+        # No connection is kept: a client that is forked off would share it.
+        self.send_header("connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -152,6 +160,16 @@ class Aws:
         if error is not None and not isinstance(error, SystemExit):
             raise error
         return Said(result.exit_code, result.stdout, result.stderr)
+
+    def enable_device(self, user: str, account: str = "111122223333") -> str:
+        """Give a user a virtual MFA device; its seed. The two codes are those of half a minute ago and of now."""
+        iam = self.client("iam", account)
+        device = iam.create_virtual_mfa_device(VirtualMFADeviceName=user)["VirtualMFADevice"]
+        seed: str = device["Base32StringSeed"].decode()
+        step = int(self.server.aws.store.clock.now().timestamp()) // 30
+        first, second = (pyotp.TOTP(seed).generate_otp(step + i) for i in (-1, 0))
+        iam.enable_mfa_device(UserName=user, SerialNumber=device["SerialNumber"], AuthenticationCode1=first, AuthenticationCode2=second)
+        return seed
 
     def client(self, service: str, account: str) -> Any:
         import boto3

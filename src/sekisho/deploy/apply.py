@@ -88,8 +88,9 @@ def _go_on(journal: Journal, at: int, hands: Hands) -> Outcome:
     for index in range(at, len(calls)):
         change, call = calls[index]
         hands.told(f"{index + 1} of {len(calls)}: {change.sign.value} {change.text}")
+        again = index < journal.begun
         journal.note(begin=index)
-        _run(call, hands)
+        _run(call, hands, again=again)
         journal.note(done=index)
     left = _settled(lambda: [c.text for c in changes(hands.look(), journal.plan.wanted, exclusive=journal.plan.exclusive)], hands.pause)
     if left:
@@ -101,12 +102,15 @@ def _go_on(journal: Journal, at: int, hands: Hands) -> Outcome:
     return Outcome(len(calls) - at, "applied")
 
 
-def _run(call: Call, hands: Hands) -> Any:
-    """A call; where botocore tried it more than once, its first try may have worked, and then the second finds it done."""
+def _run(call: Call, hands: Hands, *, again: bool = False) -> Any:
+    """A call; where it was tried before, by botocore or (``again``) by the run that was broken off, that may have worked, and now it is found done.
+
+    Not all that a call does can be looked at: an answer that was lost to DeleteLoginProfile leaves no other trace.
+    """
     try:
         return run(call, hands.clients, pause=hands.pause)
     except AwsError as error:
-        if error.retried and error.code in _DONE_ALREADY and call.operation.startswith(_DONE_ALREADY[error.code]):
+        if (error.retried or again) and error.code in _DONE_ALREADY and call.operation.startswith(_DONE_ALREADY[error.code]):
             return {}
         raise
 
