@@ -22,7 +22,7 @@ from sekisho.deploy.apply import Hands, apply, resume, rollback
 from sekisho.deploy.changes import changes, shape
 from sekisho.deploy.collect import collect, with_credentials
 from sekisho.deploy.journal import Journal
-from sekisho.deploy.plan import Plan, estate_to_json, make_plan
+from sekisho.deploy.plan import Plan, make_plan
 from sekisho.errors import OutsideError, SekishoError
 from sekisho.proof import difference
 

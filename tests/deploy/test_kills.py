@@ -20,7 +20,7 @@ from sekisho.deploy.plan import nothing_of
 from sekisho.environment import parse_environment
 from sekisho.errors import OutsideError
 
-from .aws import BREAKS, PROFILE, Aws
+from .aws import PROFILE, Aws
 from .breaks import Case, World, break_off, broken_off, every_case
 from .conftest import Start
 
