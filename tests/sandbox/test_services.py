@@ -143,7 +143,7 @@ def cases(w: World) -> dict[str, Case]:
         "EC2 CreateSecurityGroup": ("ec2", "create_security_group", {"GroupName": "g", "Description": "d", "VpcId": w.subnet["VpcId"]},
                                     [("ec2:CreateSecurityGroup", f"{ec2}:security-group/*"), ("ec2:CreateSecurityGroup", f"{ec2}:vpc/{w.subnet['VpcId']}")]),
         "CloudFormation CreateStack": ("cloudformation", "create_stack", {"StackName": "st", "TemplateBody": STACK},
-                                       [("cloudformation:CreateStack", stack), ("sqs:CreateQueue", "*")]),
+                                       [("cloudformation:CreateStack", stack), ("sqs:CreateQueue", arn("sqs", "of-the-stack"))]),
         "Kinesis DescribeStream": ("kinesis", "describe_stream", {"StreamName": "k"}, [("kinesis:DescribeStream", arn("kinesis", "stream/k"))]),
         "ECR ListImages": ("ecr", "list_images", {"repositoryName": "web"}, [("ecr:ListImages", arn("ecr", "repository/web"))]),
     }  # fmt: skip
@@ -239,15 +239,19 @@ def test_D_01_what_cant_be_told_is_refused_and_said(world: World) -> None:
     assert "can't tell the request's kms:keyspec" in message
 
 
-def test_E_12_a_stack_is_made_on_the_callers_behalf(world: World) -> None:
+def test_E_12_what_a_stack_makes_is_told_where_its_template_tells(world: World) -> None:
+    """A name in the template makes the resource exact; a name that CloudFormation will choose makes it one that can't be told."""
     cloudformation = world.aws.client("cloudformation", world.person.key)
-    via = {"Bool": {"aws:ViaAWSService": "true"}}
-    create: dict[str, Any] = {"StackName": "behalf", "TemplateBody": STACK.replace("of-the-stack", "on-behalf")}
-    set_leave(world, {"Action": "cloudformation:*", "Resource": "*"}, {"Action": "sqs:CreateQueue", "Resource": arn("sqs", "on-behalf")})
-    assert "can't tell which AWS::SQS::Queue" in refused(cloudformation.create_stack, **create)[1]
-    set_leave(world, {"Action": "cloudformation:*", "Resource": "*"}, {"Action": "sqs:CreateQueue", "Resource": "*", "Condition": via})
-    cloudformation.create_stack(**create)
-    assert refused(world.aws.client("sqs", world.person.key).create_queue, QueueName="direct")[0] == "AccessDeniedException"
+    named: dict[str, Any] = {"StackName": "behalf", "TemplateBody": STACK.replace("of-the-stack", "on-behalf")}
+    unnamed = {**named, "TemplateBody": json.dumps({"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}})}
+    set_leave(world, {"Action": "cloudformation:*", "Resource": "*"}, {"Action": "sqs:*", "Resource": arn("sqs", "on-behalf")})
+    assert "can't tell which AWS::SQS::Queue" in refused(cloudformation.create_stack, **unnamed)[1]
+    cloudformation.create_stack(**named)
+    other = {**named, "TemplateBody": named["TemplateBody"].replace("on-behalf", "another")}
+    assert "perform: sqs:" in refused(cloudformation.update_stack, **other)[1]
+    cloudformation.delete_stack(StackName="behalf")
+    set_leave(world, {"Action": "cloudformation:*", "Resource": "*"}, {"Action": "sqs:*", "Resource": "*"})
+    cloudformation.create_stack(**unnamed)
     users = json.dumps({"Resources": {"U": {"Type": "AWS::IAM::User"}}})
     assert "AWS::IAM::User" in refused(world.aws.client("cloudformation").create_stack, StackName="iam", TemplateBody=users)[1]
 

@@ -165,6 +165,12 @@ class Question:
         return listed
 
     @property
+    def _needs_key_policy(self) -> bool:
+        """A key of KMS is open to identity policies only as far as its own policy says so, in its own account too; where that policy is known."""
+        known = bool(self.layers.resource) or "resource" in self.unknown
+        return known and self._lower.startswith("kms:") and ":key/" in self.resource
+
+    @property
     def resource_control_applies(self) -> bool:
         return self._controlled_by("resource_control")
 
@@ -331,7 +337,7 @@ class Question:
             elif who.kind == "federated-user":
                 # D-04: GetFederationToken without a session policy has no identity-side permission.
                 yield Clause("session", tuple(directly), self.same_account and "resource" in self.unknown)
-        if not has_identity or self.needs_trust or not self.same_account:
+        if not has_identity or self.needs_trust or not self.same_account or self._needs_key_policy:
             yield self._clause("resource")
         if self.credentials is CredentialKind.SESSION_TOKEN and self._lower.startswith("iam:"):
             ready = ready_policy(_IAM_NEEDS_MFA, self.settings).statements[0]
@@ -410,9 +416,9 @@ class Question:
         """AWS's own denial text (G-20, G-21); empty on allow."""
         arn = None
         if self._names_denials is None:
-            self._names_denials = self.settings.denial_names_policy_arn and any(m.ready.policy.arn for m in self.denies)
+            self._names_denials = self.settings.denial_names_policy_arn and any(_arn_of(m) for m in self.denies)
         if self._names_denials and outcome == "explicit_deny" and layer not in ("resource", "vpc_endpoint"):
-            arn = next((m.ready.policy.arn for m in self.denies if m.layer == layer and m.when(context)), None)
+            arn = next((_arn_of(m) for m in self.denies if m.layer == layer and m.when(context)), None) or None
         text = self._messages.get((outcome, layer, arn))
         if text is None:
             text = self._messages[outcome, layer, arn] = self._message(outcome, layer, arn)
@@ -456,6 +462,12 @@ def _condition_miss(layer: str, ready: ReadyStatement, context: Context) -> Miss
             condition = tested.condition
             return Miss(layer, ready, "Condition", f"{condition.operator} {condition.key}", context.get(tested.key), condition.values)
     return None
+
+
+def _arn_of(matched: Matched) -> str:
+    """The ARN of a statement's policy; an inline policy has none, though we call it ``…#inline/name`` among ourselves (G-20)."""
+    arn = matched.ready.policy.arn or ""
+    return "" if "#" in arn else arn
 
 
 def _because(matched: Matched) -> Because:

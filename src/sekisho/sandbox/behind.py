@@ -22,11 +22,11 @@ _TAGS_KNOWN = ("dynamodb", "kms", "lambda", "logs", "secretsmanager", "sns", "sq
 """Services in whose tags a resource that moto doesn't list has none."""
 
 
-def warm() -> None:
-    """Load what the first call to EC2 would have to wait for."""
-    import moto.core.botocore_stubber
-    import moto.ec2.models
-    import moto.ec2.responses  # noqa: F401
+_ENCRYPTED = {
+    "sqs": ("queues", "kms_master_key_id"), "sns": ("topics", "kms_master_key_id"), "secretsmanager": ("secrets", "kms_key_id"),
+    "ssm": ("_parameters", "keyid"),
+}  # fmt: skip
+"""Where moto keeps what can be encrypted, by name, and the attribute with its key."""
 
 
 class Behind:
@@ -103,6 +103,26 @@ class Behind:
             tags: dict[str, str] = held.tagger.get_tag_dict_for_resource(found.arn) if found is not None and hasattr(found, "arn") else {}
             return dict(tags)
 
+    def encrypted_with(self, service: str, account: str, region: str, name: str, part: str = "") -> str:
+        """The KMS key that a bucket (or its object ``part``), queue, topic, secret or parameter is set to use, as it was named; else empty."""
+        with self.used():
+            if service == "s3":
+                bucket = self._held("s3", account, "aws").buckets.get(name)
+                found = bucket.keys.get(part) if bucket is not None and part else None
+                if part:
+                    return str(found.kms_key_id or "") if found is not None and found.encryption == "aws:kms" else ""
+                rule = ((bucket.encryption or {}).get("Rule") or {}) if bucket is not None else {}
+                default = rule.get("ApplyServerSideEncryptionByDefault") or {} if isinstance(rule, Mapping) else {}
+                return str(default.get("KMSMasterKeyID") or "") if default.get("SSEAlgorithm") == "aws:kms" else ""
+            things, key = _ENCRYPTED[service]
+            held = getattr(self._held(service, account, region), things)
+            if service == "ssm":
+                # A parameter has versions, and its name a leading slash or none.
+                thing = next((versions[-1] for n, versions in held.items() if versions and n.strip("/") == name.strip("/")), None)
+            else:
+                thing = held.get(name)
+            return str(getattr(thing, key, None) or "") if thing else ""
+
     def kms_key(self, account: str, region: str, name: str) -> str:
         """The id of the key behind ``alias/…``; empty where there is none."""
         with self.used():
@@ -131,6 +151,15 @@ class Behind:
             stacks = self._held("cloudformation", account, region).stacks.values()
             found = next((s for s in stacks if name in (s.name, s.stack_id) and s.status != "DELETE_COMPLETE"), None)
             return (str(found.stack_id), str(found.template)) if found is not None else ("", "")
+
+    def stack_resources(self, account: str, region: str, name: str) -> dict[str, str]:
+        """Logical → physical id of what a stack holds; empty where there is no such stack."""
+        with self.used():
+            stacks = self._held("cloudformation", account, region).stacks.values()
+            found = next((s for s in stacks if name in (s.name, s.stack_id) and s.status != "DELETE_COMPLETE"), None)
+            if found is None:
+                return {}
+            return {r.logical_resource_id: str(r.physical_resource_id or "") for r in found.stack_resources if getattr(r, "logical_resource_id", "")}
 
     def change_set_template(self, account: str, region: str, name: str, stack: str) -> str:
         with self.used():

@@ -12,7 +12,7 @@ from sekisho.decision import CredentialKind
 from sekisho.estate import Role
 from sekisho.sandbox.fault import AwsFault, validation
 from sekisho.sandbox.identity import Caller
-from sekisho.sandbox.operation import Need, Operation, Work
+from sekisho.sandbox.operation import Need, Operation, Work, session_name
 from sekisho.sandbox.origin import Origin
 from sekisho.sandbox.store import Session, Store
 
@@ -154,6 +154,45 @@ def record_failure(work: Work, fault: AwsFault, request_id: str, *, internally: 
     return _record(work, work.caller.account, _close(event, work, work.caller.account, request_id))
 
 
+def record_on_behalf(work: Work, need: Need, fault: AwsFault | None = None) -> Event:
+    """The record of what a service calls on for its caller, with the caller's credentials or as the role that it was handed (G-07)."""
+    service = need.via[-1] if need.via else f"{work.call.service}.amazonaws.com"
+    by = INTERNAL if service.startswith("s3.") else service
+    prefix, _, name = need.action.partition(":")
+    who = _as_role(work, need) if need.role else identity(work.store, work.caller)
+    event: Event = {
+        "eventVersion": "1.08", "userIdentity": {**who, "invokedBy": by}, "eventTime": iso(work.now),
+        "eventSource": f"{_SOURCES.get(prefix, prefix)}.amazonaws.com", "eventName": name,
+        "awsRegion": "us-east-1" if prefix in _GLOBAL else work.caller.region, "sourceIPAddress": by, "userAgent": by,
+        "requestParameters": None, "responseElements": None,
+    }  # fmt: skip
+    if fault is not None:
+        event |= {"errorCode": fault.code, "errorMessage": fault.message[:1024]}
+    if need.resource.startswith("arn:"):
+        event["resources"] = [{"ARN": need.resource, "accountId": need.resource.split(":", 5)[4] or need.owner or work.caller.account}]
+    event = _close(event, work, work.caller.account, str(uuid.uuid4()))
+    event["readOnly"] = name.startswith(_READS)
+    return _record(work, work.caller.account, event)
+
+
+def _as_role(work: Work, need: Need) -> dict[str, Any]:
+    """userIdentity of a service's session of a role (E-13)."""
+    account = need.role.split(":")[4]
+    name = need.role.rpartition("/")[2]
+    role = work.store.account(account).role(name)
+    session, role_id = session_name(need.via), role.id if role else ""
+    issuer = {"type": "Role", "principalId": role_id, "arn": need.role, "accountId": account, "userName": name}
+    attributes = {"creationDate": iso(work.now), "mfaAuthenticated": "false"}
+    return {
+        "type": "AssumedRole", "principalId": f"{role_id}:{session}", "arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
+        "accountId": account, "sessionContext": {"sessionIssuer": issuer, "webIdFederationData": {}, "attributes": attributes},
+    }  # fmt: skip
+
+
+_SOURCES = {"cloudwatch": "monitoring", "ses": "email", "tag": "tagging"}
+"""Event sources that aren't called as the prefix of their actions."""
+
+
 def _record(work: Work, account: str, event: Event) -> Event:
     work.store.record(account, event)
     return event
@@ -275,17 +314,16 @@ def _lookup_events(work: Work) -> Mapping[str, Any]:
     if len(wanted) > 1:
         raise AwsFault("InvalidLookupAttributesException", "Only one lookup attribute can be specified.", 400)
     token = str(params.get("NextToken") or "")
-    before = len(work.store.events.get(work.caller.account, ()))
-    if token:
-        if not token.isdigit():
-            raise AwsFault("InvalidNextTokenException", "The token isn't one that was given out.", 400)
-        before = min(before, int(token))
-    events = work.store.events.get(work.caller.account, [])
+    if token and not (token.isascii() and token.isdigit() and len(token) < 19):
+        raise AwsFault("InvalidNextTokenException", "The token isn't one that was given out.", 400)
+    written = bool(wanted) and wanted[0][0] in _WRITTEN and wanted[0][1] != "root"
+    holding = json.dumps(wanted[0][1])[1:-1] if written else ""
     found: list[dict[str, Any]] = []
-    at = before
-    while at > 0 and len(found) < most:
-        at -= 1
-        event = events[at]
+    looked, last = 0, 0
+    for number, event in work.store.events.newest(work.caller.account, before=int(token) if token else None, holding=holding):
+        if len(found) == most or looked == _LOOKED_AT:
+            return {"Events": found, "NextToken": str(last)}
+        looked, last = looked + 1, number
         when = datetime.fromisoformat(event["eventTime"].replace("Z", "+00:00"))
         if (start is not None and when.timestamp() < int(start)) or (end is not None and when.timestamp() > end):
             continue
@@ -297,10 +335,13 @@ def _lookup_events(work: Work) -> Mapping[str, Any]:
                     "AccessKeyId": event["userIdentity"].get("accessKeyId") or None, "CloudTrailEvent": json.dumps(event),
                 }
             )  # fmt: skip
-    result: dict[str, Any] = {"Events": found}
-    if at > 0:
-        result["NextToken"] = str(at)
-    return result
+    return {"Events": found}
+
+
+_WRITTEN = ("EventId", "EventName", "EventSource", "Username", "AccessKeyId", "ResourceName")
+"""Lookup attributes whose value stands in the record as it is."""
+_LOOKED_AT = 2000
+"""Records that one call looks at: the next page goes on from there, so that nobody waits for a search through all."""
 
 
 OPERATIONS: Mapping[str, Operation] = {"LookupEvents": Operation(_lookup_events, lambda _: [Need("cloudtrail:LookupEvents")])}

@@ -107,7 +107,7 @@ class EmbeddedAws:
                 raise
             wanted = []
         for need in wanted:
-            leave.allow(work, need, self.behind, let_unknown_through=self.let_unknown_through)
+            self._allow_behind(work, need)
         resource_policies.check(work, arrived.body)
         home = (wanted[0].owner or leave.owner_of(wanted[0].resource, work) if wanted else None) or caller.account
         if home not in self.store.accounts:
@@ -116,10 +116,23 @@ class EmbeddedAws:
             if need.action == "iam:PassRole":
                 self._hand_over(work, need)
         across = len({need.owner or home for need in wanted if need.action.startswith("s3:")}) > 1
-        answer = bridge.carry_out(self.behind, arrived, call, caller.region, home, path, across=across)
+        answer = bridge.carry_out(self.behind, arrived, call, caller.region, home, path, work.now, across=across)
         if answer.status < 400 and resource_policies.may_change(call):
             self.store.put_resource_policies(home, *self.behind.resource_policies(home))
+        if answer.status < 400:
+            for need in wanted:
+                if need.via and need.action != "iam:PassRole":
+                    events.record_on_behalf(work, need)
         return answer
+
+    def _allow_behind(self, work: Work, need: Need) -> None:
+        """Raise AwsFault unless the caller may; what a service was refused that called on for the caller is recorded as its call."""
+        try:
+            leave.allow(work, need, self.behind, let_unknown_through=self.let_unknown_through)
+        except AwsFault as fault:
+            if need.via and need.action != "iam:PassRole" and work.caller.kind is not None:
+                events.record_on_behalf(work, need, fault)
+            raise
 
     def _hand_over(self, work: Work, need: Need) -> None:
         """moto looks for a role that its services are handed in an IAM of its own."""

@@ -9,13 +9,18 @@ from typing import Any
 
 from sekisho.decision import CredentialKind, Decision, Request, request_context
 from sekisho.decision.request import tag_context
-from sekisho.policy import Policy, PolicyKind
+from sekisho.policy import DEFAULT, Policy, PolicyKind, Settings
 from sekisho.sandbox.fault import AwsFault, access_denied
 from sekisho.sandbox.origin import Origin
 from sekisho.sandbox.store import AccessKey, Session, Store
 
 _BEHIND_A_SESSION = (CredentialKind.ROLE_SESSION, CredentialKind.FEDERATED)
 """Credentials whose ARN doesn't tell which role or user stands behind it (D-44)."""
+
+CALLED_VIA = frozenset(f"{s}.amazonaws.com" for s in ("athena", "cloudformation", "dynamodb", "kms"))
+"""Services whose calls on a caller's behalf have aws:CalledVia; those of others have aws:ViaAWSService alone (table E)."""
+SERVICE_IP = "52.94.133.131"
+"""An address of AWS's own: what a service's call on a caller's behalf comes from under the other reading of E-12."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,8 @@ class Caller:
             return None
         return tuple(Policy.parse(text, kind=PolicyKind.SESSION, name="session policy") for text in self.session.policies)
 
-    def context(self, now: datetime) -> dict[str, Any]:
-        """The keys that every call with these credentials has."""
+    def context(self, now: datetime, via: tuple[str, ...] = (), settings: Settings = DEFAULT) -> dict[str, Any]:
+        """The keys that every call with these credentials has; with ``via`` those of a service that calls on with them (E-12)."""
         session = self.session
         mfa_at = session.mfa_at if session else None
         found: dict[str, Any] = dict(
@@ -56,7 +61,11 @@ class Caller:
                 issued=None if session is None else datetime.fromtimestamp(session.issued, UTC),
                 now=now,
                 region=self.region,
-                user_agent=self.user_agent,
+                user_agent=via[-1] if via else self.user_agent,
+                via_aws_service=bool(via),
+                called_via=[service for service in via if service in CALLED_VIA],
+                service_ip=SERVICE_IP,
+                settings=settings,
             )
         )
         if session is not None:
@@ -65,9 +74,13 @@ class Caller:
                 found["aws:SourceIdentity"] = session.source_identity
         return found
 
-    def request(self, action: str, resource: str, now: datetime, extra: dict[str, Any] | None = None, account: str | None = None) -> Request:
+    def request(
+        self, action: str, resource: str, now: datetime, extra: dict[str, Any] | None = None, account: str | None = None,
+        via: tuple[str, ...] = (), settings: Settings = DEFAULT,
+    ) -> Request:  # fmt: skip
+        context = {**self.context(now, via, settings), **(extra or {})}
         return Request(
-            self.principal, action, resource, {**self.context(now), **(extra or {})}, resource_account=account, credentials=self.kind,
+            self.principal, action, resource, context, resource_account=account, credentials=self.kind,
             session_policies=self.session_policies, role=self.session.entity if self.session and self.kind in _BEHIND_A_SESSION else "",
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from sekisho.policy.matching import ReadyStatement, ready_policy, statements_abo
 from sekisho.sandbox.behind import Behind
 from sekisho.sandbox.fault import AwsFault, cannot_tell
 from sekisho.sandbox.identity import authorise
-from sekisho.sandbox.operation import Need, Work
+from sekisho.sandbox.operation import Need, Work, session_name
 
 _ALWAYS_TOLD = ("aws:requesttag/", "aws:tagkeys")
 _TAGS = ("aws:resourcetag/", "ec2:resourcetag/", "secretsmanager:resourcetag/", "ssm:resourcetag/")
@@ -59,10 +59,10 @@ def _request(work: Work, need: Need) -> Request:
     owner = need.owner or owner_of(need.resource, work)
     context = dict(need.context or {})
     if not need.role:
-        return work.caller.request(need.action, need.resource, work.now, context, owner)
+        return work.caller.request(need.action, need.resource, work.now, context, owner, need.via, work.store.settings)
     # E-13: a service that acts as a role is that role, and what the caller's credentials bring counts for nothing.
     _, _, _, _, account, path = need.role.split(":", 5)
-    session = f"arn:aws:sts::{account}:assumed-role/{path.rpartition('/')[2]}/AWSCloudFormation"
+    session = f"arn:aws:sts::{account}:assumed-role/{path.rpartition('/')[2]}/{session_name(need.via)}"
     stamp = work.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     context = {"aws:CurrentTime": stamp, "aws:TokenIssueTime": stamp, "aws:RequestedRegion": work.caller.region, **context}
     return Request(session, need.action, need.resource, context, resource_account=owner, credentials=CredentialKind.ROLE_SESSION, role=need.role)

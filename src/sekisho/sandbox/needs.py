@@ -16,6 +16,7 @@ from sekisho.sandbox.fault import cannot_tell
 from sekisho.sandbox.operation import Need, Work
 from sekisho.sandbox.services import RULES
 from sekisho.sandbox.services.asking import pass_role, tag_context
+from sekisho.sandbox.services.on_behalf import on_behalf
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _ROLES = {"roleArn", "RoleArn", "RoleARN", "executionRoleArn", "taskRoleArn", "ServiceRoleArn", "serviceRole", "Role"}
@@ -28,7 +29,7 @@ def needs_of(work: Work, behind: Behind) -> list[Need]:
     """The leave that a call behind the front asks for, the first for where it is carried out. Raises AwsFault where no action is known."""
     rule = RULES.get(work.call.service)
     found = rule(work, behind) if rule is not None else None
-    return by_reference(work) if found is None else found
+    return [*(by_reference(work) if found is None else found), *on_behalf(work, behind)]
 
 
 def by_reference(work: Work) -> list[Need]:

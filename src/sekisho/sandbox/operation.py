@@ -38,7 +38,8 @@ class Need:
 
     ``owner`` is the resource's account where its ARN doesn't say. ``unknown`` says what can't be told of the resource, ``resource`` then stands
     for any. ``tells`` are context keys (or their beginnings, in lower case) that are certain: where ``context`` lacks one, so does the request.
-    ``role`` is the ARN of a role that is asked in the caller's place, because a service will act as it.
+    ``role`` is the ARN of a role that is asked in the caller's place, because the service ``via`` will act as it (E-13). Without it ``via`` are the
+    services that call on with the caller's own credentials (E-12), the one that the caller asked first.
     """
 
     action: str
@@ -48,6 +49,12 @@ class Need:
     unknown: str = ""
     tells: tuple[str, ...] = ()
     role: str = ""
+    via: tuple[str, ...] = ()
+
+
+def session_name(via: tuple[str, ...]) -> str:
+    """What a service calls its session of a role that it was handed: ``AWSCloudFormation``."""
+    return {"cloudformation.amazonaws.com": "AWSCloudFormation"}.get(via[-1] if via else "", "AWSService")
 
 
 Needs = Callable[[Work], Iterable[Need]]

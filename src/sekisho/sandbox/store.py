@@ -16,11 +16,15 @@ from typing import Any
 from sekisho.decision import Authorizer
 from sekisho.errors import InputError, OutsideError
 from sekisho.estate import Account, Estate, account_from_json, account_to_json
-from sekisho.policy import Policy
+from sekisho.policy import DEFAULT, Policy, PolicyKind, Settings
 from sekisho.sandbox.clock import Clock
 from sekisho.sandbox.credentials import new_id, new_secret_key
+from sekisho.sandbox.history import History, make
+from sekisho.sandbox.journal import Entry
 
-_VERSION = 1
+_VERSION = 2
+_READABLE = (0, 1, _VERSION)
+"""Version 1 had no journal."""
 _PARTS = ("users", "groups", "roles", "policies")
 """What is kept entity by entity: a change to one of ten thousand users writes that one."""
 
@@ -113,6 +117,7 @@ class Store:
 
     def __init__(self, folder: Path | None, account_ids: list[str]) -> None:
         self.clock = Clock()
+        self.settings = DEFAULT
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, AccessKey] = {}
         self.passwords: dict[str, Password] = {}
@@ -157,7 +162,7 @@ class Store:
     def authorizer(self) -> Authorizer:
         """Decides on the estate as it is now; built again after a change."""
         if self._authorizer is None:
-            self._authorizer = Authorizer(self.estate)
+            self._authorizer = Authorizer(self.estate, self.settings)
         return self._authorizer
 
     def account(self, account_id: str) -> Account:
@@ -179,6 +184,11 @@ class Store:
     def account_named(self, name: str) -> Account | None:
         """An account by its id or alias."""
         return self.accounts.get(name) or next((a for a in self.accounts.values() if a.alias == name), None)
+
+    def read_as(self, settings: Settings) -> None:
+        """From now on decide with these readings of what AWS leaves open."""
+        self.settings = settings
+        self._authorizer = None
 
     # Changes --------------------------------------------------------------------------------------------------------
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sekisho.policy.actions import action_reference
 from sekisho.sandbox.behind import Behind
 from sekisho.sandbox.fault import cannot_tell
 from sekisho.sandbox.operation import Need, Work
+from sekisho.sandbox.services import templates
 from sekisho.sandbox.services.asking import arn, named, pass_role, tag_context
 
 _SERVICE = "cloudformation.amazonaws.com"
@@ -60,52 +61,57 @@ def needs(work: Work, behind: Behind) -> list[Need] | None:
              "cloudformation:resourcetypes")  # fmt: skip
     found = [Need(action, stack, context, tells=tells), *pass_role(work, params.get("RoleARN"), _SERVICE)]
     if operation in _VERBS:
-        body = params.get("TemplateBody")
+        body = params.get("TemplateBody") or (template if operation in ("DeleteStack", "UpdateStack") else None)
         if operation == "ExecuteChangeSet":
             body = behind.change_set_template(work.caller.account, work.caller.region, str(params.get("ChangeSetName", "")), name)
-        elif operation == "DeleteStack":
-            body = template
-        found += _inside(work, operation, [t for t in (body, template if operation in ("UpdateStack", "ExecuteChangeSet") else None) if t])
+        if params.get("TemplateURL"):
+            raise cannot_tell("The embedded AWS reads no template from a URL: pass TemplateBody.")
+        before = template if operation in ("UpdateStack", "ExecuteChangeSet") else None
+        found += _inside(work, behind, str(body) if body else "", before or "", name)
     return found
 
 
-def _inside(work: Work, operation: str, templates: Iterable[Any]) -> Iterator[Need]:
-    """Leave for what the templates' resources are made, changed or deleted with, by the caller or by the role handed over."""
-    if work.params.get("TemplateURL"):
-        raise cannot_tell("The embedded AWS reads no template from a URL: pass TemplateBody.")
+def _inside(work: Work, behind: Behind, body: str, before: str, stack: str) -> list[Need]:
+    """Leave for what the resources are made, changed or deleted with, by the caller (E-12) or by the role that is handed over (E-13)."""
     role = str(work.params.get("RoleARN") or "")
-    chain = {"aws:ViaAWSService": "true", "aws:CalledVia": [_SERVICE], "aws:CalledViaFirst": _SERVICE, "aws:CalledViaLast": _SERVICE}
-    # E-12: the first call's address goes along; nothing of a VPC endpoint does.
-    context = {} if role else {**chain, "aws:SourceVpc": None, "aws:SourceVpce": None, "aws:VpcSourceIp": None}
-    for kind in sorted({kind for text in templates for kind in _types(str(text))}):
-        if kind.startswith("AWS::IAM::"):
-            raise cannot_tell(
-                f"The embedded AWS doesn't make {kind} through CloudFormation: its IAM is made with IAM's own operations, or by sekisho apply."
-            )
-        for verb in _VERBS[operation]:
-            action = _action(kind, verb)
-            if action is None:
-                raise cannot_tell(f"The embedded AWS doesn't know which IAM action makes {kind}, so it can't decide {work.call.operation}.")
-            yield Need(action, "*", context, unknown=f"which {kind} the stack will hold", role=role)
+    there = behind.stack_resources(work.caller.account, work.caller.region, stack)
+    old = {logical: (kind, has) for logical, kind, has in templates.resources(templates.read(before))} if before else {}
+    template = templates.read(body) if body else {"Resources": {}}
+    known = templates.parameters(work, template)
+    found: list[Need] = []
+    wanted: set[str] = set()
+    for logical, kind, properties in templates.resources(template):
+        wanted.add(logical)
+        if before and old.get(logical) == (kind, properties) and not _depends(properties):
+            continue
+        # Whether a change replaces the resource, only CloudFormation knows.
+        verbs = _VERBS[work.call.operation] if logical in old or not before else ("Create",)
+        for verb in verbs:
+            found += _asked(work, behind, kind, verb, templates.resolved(properties, known), there.get(logical, ""))
+    for logical, (kind, _) in old.items():
+        if logical not in wanted:
+            found += _asked(work, behind, kind, "Delete", {}, there.get(logical, ""))
+    return list({(n.action, n.resource, n.unknown): replace(n, role=role, via=(_SERVICE, *n.via)) for n in found}.values())
 
 
-def _types(template: str) -> Iterator[str]:
-    """The types of a template's resources. Raises AwsFault where it can't be read, or holds what makes it say something else than it shows."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+def _depends(properties: Any) -> bool:
+    """Whether properties hang on something beside themselves: the same text may then mean another value."""
+    if isinstance(properties, dict):
+        return any(k == "Ref" or k.startswith("Fn::") or _depends(v) for k, v in properties.items())
+    return any(map(_depends, properties)) if isinstance(properties, list) else "{{resolve:" in str(properties)
 
-    try:
-        read = YAML().load(template)
-    except (ValueError, YAMLError, RecursionError):
-        raise cannot_tell("The template can't be read as JSON or YAML, so what it would make can't be decided.") from None
-    resources = read.get("Resources") if isinstance(read, dict) else None
-    if not isinstance(resources, dict) or "Transform" in read:
-        raise cannot_tell("The template has no Resources that can be read (or a Transform), so what it would make can't be decided.")
-    for body in resources.values():
-        kind = body.get("Type") if isinstance(body, dict) else None
-        if not isinstance(kind, str) or not re.fullmatch(r"\w+::\w+::\w+", kind):
-            raise cannot_tell(f"The embedded AWS doesn't make resources of the type {str(kind)[:80]} through CloudFormation.")
-        yield kind
+
+def _asked(work: Work, behind: Behind, kind: str, verb: str, properties: Mapping[str, Any], physical: str) -> list[Need]:
+    """What one resource asks for as it is made, changed or deleted. Raises AwsFault where that can't be told."""
+    if kind.startswith("AWS::IAM::"):
+        raise cannot_tell(
+            f"The embedded AWS doesn't make {kind} through CloudFormation: its IAM is made with IAM's own operations, or by sekisho apply."
+        )
+    action = None if kind == "AWS::CloudFormation::Stack" else _action(kind, verb)
+    if action is None:
+        raise cannot_tell(f"The embedded AWS doesn't know which IAM action makes {kind}, so it can't decide {work.call.operation}.")
+    found = templates.as_a_call(work, behind, action, kind, properties, "" if verb == "Create" else physical or templates.UNKNOWN)
+    return found or [Need(action, "*", unknown=f"which {kind} the stack will hold")]
 
 
 def _action(kind: str, verb: str) -> str | None:

@@ -36,14 +36,14 @@ def _on_key(work: Work, behind: Behind, action: str, name: Any, encryption: Any)
     context: dict[str, Any] = {"kms:CallerAccount": work.caller.account, **tag_context(work.params)}
     if isinstance(encryption, dict) and encryption:
         context |= {f"kms:EncryptionContext:{k}": str(v) for k, v in encryption.items()} | {"kms:EncryptionContextKeys": list(encryption)}
-    key, alias = _key(work, behind, str(name or ""))
+    key, alias = key_named(work, behind, str(name or ""))
     if alias:
         context["kms:RequestAlias"] = alias
     aliases = behind.kms_aliases(key.split(":")[4], work.caller.region, key.rpartition("/")[2])
     return Need(f"kms:{action}", key, {**context, **({"kms:ResourceAliases": aliases} if aliases else {})}, tells=_TELLS)
 
 
-def _key(work: Work, behind: Behind, name: str) -> tuple[str, str]:
+def key_named(work: Work, behind: Behind, name: str) -> tuple[str, str]:
     """(ARN of the key, alias by which it was asked for or nothing). Raises AwsFault where an alias leads to no key."""
     if name.startswith("arn:"):
         named(work, "kms", name, "")
@@ -78,5 +78,5 @@ def _aliases(work: Work, behind: Behind) -> list[Need]:
     old = behind.kms_key(work.caller.account, work.caller.region, name) if work.call.operation != "CreateAlias" else ""
     keys = [arn(work, "kms", f"key/{old}")] if old else []
     if "TargetKeyId" in params:
-        keys.append(_key(work, behind, str(params["TargetKeyId"]))[0])
+        keys.append(key_named(work, behind, str(params["TargetKeyId"]))[0])
     return found + [Need(action, key, context, tells=_TELLS) for key in keys]
