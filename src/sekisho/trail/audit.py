@@ -1,7 +1,7 @@
 """What a trail says of a jump account: whose sessions they were, what was refused and by which layer, and what nobody should have done.
 
-Each question is one function over the view ``events`` and the tables of ``sessions.py``; its rows are plain dicts, the same for text, JSON and
-CSV. ``QUESTIONS`` is the table of them.
+Each question is one SQL text over the view ``events`` and the tables of ``sessions.py``, for every engine the same (``engines.py``), and one
+function that reads its rows; what comes out are plain dicts, the same for text, JSON and CSV. ``QUESTIONS`` is the table of them.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
-
-import duckdb
 
 from sekisho.decision import Decision
 from sekisho.estate import Estate
 from sekisho.trail.addresses import Networks, address_kind
 from sekisho.trail.coverage import Coverage, coverage_of
 from sekisho.trail.denial import Denial, read_denial
-from sekisho.trail.replay import distinct_requests
+from sekisho.trail.engines import Connection, rows_of
+from sekisho.trail.replay import Tuned, Way
 from sekisho.trail.request import KNOWN, Asked, Replayer, Row, asked_of, is_known
 from sekisho.trail.sessions import REFUSED, prepare_sessions, prepare_switches
 from sekisho.trail.store import Part
@@ -55,11 +55,12 @@ EMERGENCY_NAMES = ("*break-glass*", "*breakglass*", "*break_glass*", "*emergency
 class Scope:
     """What an audit is asked with: the trail, the names of networks, and the estate of that time where there is one."""
 
-    connection: duckdb.DuckDBPyConnection
+    connection: Connection
     networks: Networks
     estate: Estate | None = None
     emergency: Sequence[str] = EMERGENCY_NAMES
     """Patterns of the names of users and roles that are for emergencies."""
+    way: Way = field(default_factory=Tuned)
 
 
 @dataclass
@@ -75,10 +76,11 @@ class Audit:
 
 @dataclass(frozen=True)
 class Question:
-    """One question: its title, the function that answers it, whether its rows are findings, what it needs an estate for."""
+    """One question: its title, its SQL, the function that reads the SQL's rows, whether they are findings, whether it needs an estate."""
 
     title: str
-    ask: Callable[[Scope], Rows]
+    sql: str
+    read: Callable[[Scope, Rows], Rows]
     is_finding: bool = False
     needs_estate: bool = False
 
@@ -101,50 +103,48 @@ def audit(
         if QUESTIONS[name].needs_estate and scope.estate is None:
             continue
         tell(QUESTIONS[name].title)
-        found.answers[name] = QUESTIONS[name].ask(scope)
+        found.answers[name] = QUESTIONS[name].read(scope, rows_of(scope.connection, QUESTIONS[name].sql))
     return found
-
-
-def _dicts(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> Rows:
-    cursor = connection.execute(sql, list(parameters))
-    names = [c[0] for c in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 # --- sessions ------------------------------------------------------------------------------------------------------------
 
 
-def sessions(scope: Scope) -> Rows:
+SESSIONS = """
+    SELECT r.root AS who, r.root_type AS type, s.role, s.session, r.path, s.address, s.by_console, s.mfa, s.code_passed, s.source_identity,
+           s.made_by, count(*) AS sessions, min(s.at) AS first, max(s.at) AS last, min_by(s.event_id, (s.at, s.event_id)) AS example
+    FROM sessions s JOIN roots r ON r.new_key = s.new_key GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""
+
+
+def _by_time(rows: Rows) -> Rows:
+    return sorted(rows, key=lambda r: (r["first"], r["example"]))
+
+
+def sessions(scope: Scope, rows: Rows) -> Rows:
     """Who took which role from where, with which second factor: rebuilt over accounts (J.1), chains with all their hops; people first."""
-    rows = _dicts(
-        scope.connection,
-        """SELECT r.root AS who, r.root_type AS type, s.role, s.session, list_reverse(list_filter(r.path, lambda x: x IS NOT NULL)) AS path,
-                  s.address, s.by_console, s.mfa, s.code_passed, s.source_identity, s.made_by, count(*) AS sessions,
-                  min(s.at) AS first, max(s.at) AS last,
-                  min_by(s.event_id, (s.at, s.event_id)) AS example
-           FROM sessions s JOIN roots r USING (new_key) GROUP BY ALL ORDER BY first, example""",
-    )
+    rows = _by_time(rows)
     for row in rows:
         # E-08: MFA of the credentials that called, or a code passed with the call.
         row["mfa"] = "yes" if row["mfa"] else "code" if row["code_passed"] else "no"
         row["how"] = "console switch" if row["by_console"] else "service" if row["type"] == "AWSService" else row["made_by"]
-        row["chain"] = row["path"] if len(row["path"]) > 1 else None
+        hops = row["path"].split()[::-1]
+        row["chain"] = hops if len(hops) > 1 else None
     merged = _by_network(scope, rows, ("who", "type", "role", "session", "chain", "how", "mfa", "source_identity"), sums=("sessions",))
     return sorted(merged, key=lambda r: (r["type"] == "AWSService", -r["sessions"], r["who"] or "", r["role"] or ""))
 
 
-def left_network(scope: Scope) -> Rows:
+LEFT_NETWORK = """
+    SELECT s.new_key, coalesce(r.root, s.caller) AS who, s.session, s.role, s.address AS obtained_at, e.address, count(*) AS events,
+           count(*) FILTER (WHERE e.error_code IS NULL) AS worked, min(e.event_time) AS first, max(e.event_time) AS last,
+           min_by(e.event_id, (e.event_time, e.event_id)) AS example
+    FROM sessions s JOIN events e ON e.access_key = s.new_key JOIN roots r ON r.new_key = s.new_key
+    WHERE e.vpc_endpoint IS NULL AND e.address IS DISTINCT FROM s.address GROUP BY 1, 2, 3, 4, 5, 6"""
+
+
+def left_network(scope: Scope, uses: Rows) -> Rows:
     """F-01, measured: sessions that were got inside a named network and used from outside of all."""
-    uses = _dicts(
-        scope.connection,
-        """SELECT s.new_key, coalesce(r.root, s.caller) AS who, s.session, s.role, s.address AS obtained_at, e.address, count(*) AS events,
-                  count(*) FILTER (e.error_code IS NULL) AS worked, min(e.event_time) AS first, max(e.event_time) AS last,
-                  min_by(e.event_id, (e.event_time, e.event_id)) AS example
-           FROM sessions s JOIN events e ON e.access_key = s.new_key JOIN roots r ON r.new_key = s.new_key
-           WHERE e.vpc_endpoint IS NULL AND e.address IS DISTINCT FROM s.address GROUP BY ALL ORDER BY first, example""",
-    )
     outside = []
-    for use in uses:
+    for use in _by_time(uses):
         start = scope.networks.label(use["obtained_at"])
         if start != "unknown" and address_kind(use["obtained_at"]) in ("ip4", "ip6") and scope.networks.label(use["address"]) == "unknown":
             outside.append({**use, "obtained_in": start})
@@ -174,21 +174,29 @@ def _by_network(scope: Scope, rows: Rows, keys: Sequence[str], sums: Sequence[st
 # --- refusals ------------------------------------------------------------------------------------------------------------
 
 
-def refused(scope: Scope) -> Rows:
+_ENCODED = "Encoded authorization failure message:"
+REFUSED_CALLS = f"""
+    SELECT coalesce(e.principal, e.principal_id, e.user_name, '?') AS who, coalesce(r.root, e.principal, e.user_name) AS person, e.source, e.name,
+           e.error_code AS code, CASE WHEN strpos(e.error_message, '{_ENCODED}') > 0
+               THEN substr(e.error_message, 1, strpos(e.error_message, '{_ENCODED}') + {len(_ENCODED) - 1}) || ' ...'
+               ELSE e.error_message END AS message,
+           e.address, array_agg(CAST(e.event_time AS VARCHAR) || '|' || e.event_id) AS calls
+    FROM events e LEFT JOIN roots r ON r.new_key = e.access_key WHERE {REFUSED} GROUP BY 1, 2, 3, 4, 5, 6, 7"""
+
+
+def _calls(told: Sequence[str]) -> list[tuple[datetime, str]]:
+    """(time, event) of each, by time."""
+    return sorted((datetime.fromisoformat(at), event) for at, _, event in (t.partition("|") for t in told))
+
+
+def refused(scope: Scope, told: Rows) -> Rows:
     """Refused calls with the layer that AWS's text names, and the statement that the estate's decision rests on."""
-    told = _dicts(
-        scope.connection,
-        f"""SELECT coalesce(e.principal, e.principal_id, e.user_name, '?') AS who, coalesce(r.root, e.principal, e.user_name) AS person, source, name,
-                   error_code AS code, regexp_replace(error_message, '(Encoded authorization failure message:) .*', '\\1 ...') AS message,
-                   e.address, list((event_time, e.event_id) ORDER BY event_time, e.event_id) AS calls
-            FROM events e LEFT JOIN roots r ON r.new_key = e.access_key WHERE {REFUSED} GROUP BY ALL""",
-    )
     decided = _decided_refusals(scope)
     rows: Rows = []
     for row in told:
         # Calls with one text may be decided differently: by an address that another event tells, by what the session carries.
-        by_answer: dict[str, tuple[dict[str, Any], list[Any]]] = {}
-        for call in row.pop("calls"):
+        by_answer: dict[str, tuple[dict[str, Any], list[tuple[datetime, str]]]] = {}
+        for call in _calls(row.pop("calls")):
             answer = decided.get(call[1], {})
             by_answer.setdefault(repr(answer), (answer, []))[1].append(call)
         for name, (answer, calls) in by_answer.items():
@@ -227,7 +235,7 @@ def _decided_refusals(scope: Scope) -> dict[str, dict[str, Any]]:
         return {}
     replayer = Replayer(scope.estate)
     found = {}
-    for examples, row in distinct_requests(scope.connection, scope.estate):
+    for examples, row in scope.way.refused(scope.connection, scope.estate):
         asked = asked_of(row, scope.estate)
         if asked.request is None:
             answer: dict[str, Any] = {"decided": f"not decided: {asked.why}"}
@@ -266,54 +274,56 @@ def _explained(replayer: Replayer, row: Row, asked: Asked, decision: Decision) -
 # --- sign-ins and emergencies --------------------------------------------------------------------------------------------
 
 
-def sign_ins_without_mfa(scope: Scope) -> Rows:
+WITHOUT_MFA = """
+    SELECT coalesce(principal, user_name, principal_id) AS who, identity_type AS type, account, address, count(*) AS events,
+           min(event_time) AS first, max(event_time) AS last, min_by(event_id, (event_time, event_id)) AS example
+    FROM events WHERE source = 'signin.amazonaws.com' AND name = 'ConsoleLogin' AND outcome = 'Success' AND NOT coalesce(mfa_used, false)
+        AND identity_type IN ('IAMUser', 'Root') GROUP BY 1, 2, 3, 4"""
+
+
+def sign_ins_without_mfa(scope: Scope, rows: Rows) -> Rows:
     """Console sign-ins that succeeded without a second factor. Federated ones carry none (E-09), and are told apart."""
-    rows = _dicts(
-        scope.connection,
-        """SELECT coalesce(principal, user_name, principal_id) AS who, identity_type AS type, account, address, count(*) AS events,
-                  min(event_time) AS first, max(event_time) AS last, min_by(event_id, (event_time, event_id)) AS example
-           FROM events WHERE source = 'signin.amazonaws.com' AND name = 'ConsoleLogin' AND outcome = 'Success' AND NOT coalesce(mfa_used, false)
-             AND identity_type IN ('IAMUser', 'Root') GROUP BY ALL ORDER BY first""",
-    )
+    rows = _by_time(rows)
     for row in rows:
         row["network"] = scope.networks.label(row["address"])
     return rows
 
 
-def emergencies(scope: Scope) -> Rows:
+EMERGENCIES = """
+    SELECT CASE WHEN e.identity_type = 'Root' THEN 'root of ' || coalesce(e.principal_account, e.account)
+                WHEN e.identity_type = 'AssumedRole' THEN coalesce(e.issuer, e.principal) ELSE coalesce(e.principal, e.user_name) END AS what,
+           coalesce(r.root, e.principal, e.user_name) AS who, e.account, e.address, count(*) AS events,
+           array_agg(DISTINCT e.name) AS did, min(e.event_time) AS first, max(e.event_time) AS last,
+           min_by(e.event_id, (e.event_time, e.event_id)) AS example
+    FROM events e LEFT JOIN roots r ON r.new_key = e.access_key
+    WHERE e.identity_type IN ('Root', 'IAMUser', 'AssumedRole') GROUP BY 1, 2, 3, 4"""
+
+
+def emergencies(scope: Scope, rows: Rows) -> Rows:
     """Use of break-glass users and roles, and of the root user."""
-    rows = _dicts(
-        scope.connection,
-        """SELECT CASE WHEN e.identity_type = 'Root' THEN 'root of ' || coalesce(e.principal_account, e.account)
-                       WHEN e.identity_type = 'AssumedRole' THEN coalesce(e.issuer, e.principal) ELSE coalesce(e.principal, e.user_name) END AS what,
-                  coalesce(r.root, e.principal, e.user_name) AS who, e.account, e.address, count(*) AS events,
-                  list(DISTINCT e.name ORDER BY e.name)[:8] AS did, min(e.event_time) AS first, max(e.event_time) AS last,
-                  min_by(e.event_id, (e.event_time, e.event_id)) AS example
-           FROM events e LEFT JOIN roots r ON r.new_key = e.access_key
-           WHERE e.identity_type IN ('Root', 'IAMUser', 'AssumedRole') GROUP BY ALL ORDER BY first""",
-    )
     found = []
-    for row in rows:
+    for row in _by_time(rows):
         name = str(row["what"] or "").rpartition("/")[2]
         if str(row["what"]).startswith("root of") or any(fnmatchcase(name, pattern) for pattern in scope.emergency):
             row["network"] = scope.networks.label(row["address"])
-            row["did"] = ", ".join(row["did"] or ())
+            row["did"] = ", ".join(sorted(row["did"])[:8])
             found.append(row)
     return found
 
 
-def changes(scope: Scope) -> Rows:
+_CHANGING = " OR ".join(
+    f"(e.source = '{source}' AND e.name IN ({', '.join(repr(n) for n in names)}))" for source, names in RESTRICTING.items()
+)
+CHANGES = f"""
+    SELECT e.event_time AS "at", coalesce(r.root, e.principal, e.user_name) AS who, e.principal AS "as", e.account, e.name,
+           coalesce(e.on_user, e.on_role, e.on_group, e.serial_number, e.policy_name, e.policy_arn, e.resource) AS "on",
+           coalesce(e.policy_arn, e.policy_name) AS policy, e.address, e.error_code AS error, e.event_id AS example
+    FROM events e LEFT JOIN roots r ON r.new_key = e.access_key WHERE {_CHANGING}"""
+
+
+def changes(scope: Scope, rows: Rows) -> Rows:
     """Changes to what restricts: policies, trust, membership, MFA devices, keys, sign-in, the trail itself (G-10, F-11)."""
-    wanted = " OR ".join(
-        f"(e.source = '{source}' AND e.name IN ({', '.join(repr(n) for n in names)}))" for source, names in RESTRICTING.items()
-    )
-    rows = _dicts(
-        scope.connection,
-        f"""SELECT e.event_time AS "at", coalesce(r.root, e.principal, e.user_name) AS who, e.principal AS "as", e.account, e.name,
-                   coalesce(e.on_user, e.on_role, e.on_group, e.serial_number, e.policy_name, e.policy_arn, e.resource) AS "on",
-                   coalesce(e.policy_arn, e.policy_name) AS policy, e.address, e.error_code AS error, e.event_id AS example
-            FROM events e LEFT JOIN roots r ON r.new_key = e.access_key WHERE {wanted} ORDER BY e.event_time, e.event_id""",
-    )
+    rows = sorted(rows, key=lambda r: (r["at"], r["example"]))
     for row in rows:
         row["network"] = scope.networks.label(row["address"])
     return rows
@@ -322,15 +332,16 @@ def changes(scope: Scope) -> Rows:
 # --- who and where -------------------------------------------------------------------------------------------------------
 
 
-def never_used(scope: Scope) -> Rows:
+AT_WORK = " UNION ".join(
+    f"SELECT {column} AS arn FROM events WHERE {column} IS NOT NULL AND (error_code IS NULL OR name = 'ConsoleLogin')"
+    for column in ("principal", "issuer", "role_arn")
+)
+
+
+def never_used(scope: Scope, at_work: Rows) -> Rows:
     """Users and roles of the estate that the trail doesn't show at work: in this time, not for ever."""
     assert scope.estate is not None
-    seen = {
-        row[0]
-        for row in scope.connection.execute(
-            "SELECT DISTINCT unnest([principal, issuer, role_arn]) FROM events WHERE error_code IS NULL OR name = 'ConsoleLogin'"
-        ).fetchall()
-    }
+    seen = {row["arn"] for row in at_work}
     rows: Rows = []
     for account in scope.estate.accounts:
         rows += [{"kind": "user", "arn": u.arn, "account": account.id} for u in account.users if u.arn not in seen]
@@ -340,14 +351,14 @@ def never_used(scope: Scope) -> Rows:
     return rows
 
 
-def addresses(scope: Scope) -> Rows:
+ADDRESSES = """
+    SELECT e.address, count(*) AS events, array_agg(DISTINCT coalesce(r.root, e.switch_from, e.principal, e.user_name)) AS who,
+           min(e.event_time) AS first, max(e.event_time) AS last, count(e.vpc_endpoint) AS by_endpoint
+    FROM events e LEFT JOIN roots r ON r.new_key = e.access_key GROUP BY 1"""
+
+
+def addresses(scope: Scope, rows: Rows) -> Rows:
     """Where calls come from: by named network, and what is in none."""
-    rows = _dicts(
-        scope.connection,
-        """SELECT e.address, count(*) AS events, list(DISTINCT coalesce(r.root, e.switch_from, e.principal, e.user_name)) AS who,
-                  min(e.event_time) AS first, max(e.event_time) AS last, count(*) FILTER (e.vpc_endpoint IS NOT NULL) AS by_endpoint
-           FROM events e LEFT JOIN roots r ON r.new_key = e.access_key GROUP BY 1""",
-    )
     found: dict[str, dict[str, Any]] = {}
     shown: dict[str, Counter[str]] = {}
     people: dict[str, set[str]] = {}
@@ -362,19 +373,19 @@ def addresses(scope: Scope) -> Rows:
         people.setdefault(label, set()).update(w for w in row["who"] if w)
     for label, entry in found.items():
         entry["addresses"] = len(shown[label])
-        entry["most"] = ", ".join(f"{a} ({n:,})" for a, n in shown[label].most_common(3))
+        entry["most"] = ", ".join(f"{a} ({n:,})" for a, n in sorted(shown[label].items(), key=lambda i: (-i[1], i[0]))[:3])
         entry["people"] = len(people[label])
-    return sorted(found.values(), key=lambda e: -e["events"])
+    return sorted(found.values(), key=lambda e: (-e["events"], e["network"]))
 
 
 QUESTIONS: Mapping[str, Question] = {
-    "sessions": Question("Who took which role, from where", sessions),
-    "left-network": Question("Sessions that left the network after the switch (F-01)", left_network, is_finding=True),
-    "refused": Question("Refused calls, and which layer refused them", refused),
-    "sign-ins-without-mfa": Question("Sign-ins without a second factor", sign_ins_without_mfa, is_finding=True),
-    "emergencies": Question("Use of break-glass and root", emergencies, is_finding=True),
-    "changes": Question("Changes to what restricts", changes, is_finding=True),
-    "never-used": Question("Users and roles never seen at work", never_used, needs_estate=True),
-    "addresses": Question("Where calls come from", addresses),
+    "sessions": Question("Who took which role, from where", SESSIONS, sessions),
+    "left-network": Question("Sessions that left the network after the switch (F-01)", LEFT_NETWORK, left_network, is_finding=True),
+    "refused": Question("Refused calls, and which layer refused them", REFUSED_CALLS, refused),
+    "sign-ins-without-mfa": Question("Sign-ins without a second factor", WITHOUT_MFA, sign_ins_without_mfa, is_finding=True),
+    "emergencies": Question("Use of break-glass and root", EMERGENCIES, emergencies, is_finding=True),
+    "changes": Question("Changes to what restricts", CHANGES, changes, is_finding=True),
+    "never-used": Question("Users and roles never seen at work", AT_WORK, never_used, needs_estate=True),
+    "addresses": Question("Where calls come from", ADDRESSES, addresses),
 }
 """The questions by the name that ``--question`` takes."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-import duckdb
-
+from sekisho.trail.engines import Connection, rows_of
 from sekisho.trail.store import Part
 
 CHANCE = 0.015
@@ -75,22 +74,25 @@ class Coverage:
         return found
 
 
+COVERAGE = """
+    SELECT coalesce(r.account, '?') AS account, coalesce(r.region, '?') AS region, CAST(o.event_time AS DATE) AS day, count(*) AS events,
+           min(o.event_time) AS first, max(o.event_time) AS last, count(*) FILTER (WHERE r.category = 'Data') AS data_events
+    FROM own o JOIN requests r ON r.request = o.request GROUP BY 1, 2, 3"""
+
+
 def coverage_of(
-    connection: duckdb.DuckDBPyConnection, accounts: Iterable[str] = (), set_aside: int = 0, parts: Sequence[Part] | None = None
+    connection: Connection, accounts: Iterable[str] = (), set_aside: int = 0, parts: Sequence[Part] | None = None
 ) -> Coverage:
     """The coverage of the view ``events``; ``accounts``: those that should be in it. ``parts``: what the log says of them, where all are asked."""
     if parts is not None:
         return _counted(_of_parts(parts, set_aside), accounts)
     found = Coverage(set_aside=set_aside)
-    row = connection.execute("SELECT count(*), min(event_time), max(event_time) FROM own").fetchone()
-    data = connection.execute("SELECT count(*) FROM own SEMI JOIN (SELECT request FROM requests WHERE category = 'Data') USING (request)").fetchone()
-    assert row is not None and data is not None
-    found.events, found.first, found.last = row
-    found.data_events = data[0]
-    found.seen = connection.execute(
-        """SELECT coalesce(account, '?'), coalesce(region, '?'), event_time::DATE, count(*)
-           FROM own JOIN requests USING (request) GROUP BY ALL ORDER BY ALL"""
-    ).fetchall()
+    rows = sorted(rows_of(connection, COVERAGE), key=lambda r: (r["account"], r["region"], r["day"]))
+    found.events = sum(r["events"] for r in rows)
+    found.first = min((r["first"] for r in rows), default=None)
+    found.last = max((r["last"] for r in rows), default=None)
+    found.data_events = sum(r["data_events"] for r in rows)
+    found.seen = [(r["account"], r["region"], r["day"], r["events"]) for r in rows]
     return _counted(found, accounts)
 
 

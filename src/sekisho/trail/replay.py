@@ -1,6 +1,7 @@
 """Every past event as a request, decided against another estate: what would be refused that worked, what would work that was refused.
 
 Distinct requests come out by SQL, are decided once, and only those whose answer differs from what happened are joined back to their events.
+The SQL up to them is tuned for DuckDB (``Tuned``); other engines have the plain one (``plain.py``), and the same rows.
 What the decision depends on is asked of the estate first: a key that no policy mentions makes no two requests distinct, and a time or an age
 only by the constants that policies compare it with.
 """
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,7 @@ from sekisho.errors import Place
 from sekisho.estate import Estate
 from sekisho.trail.addresses import Networks, address_kind
 from sekisho.trail.coverage import Coverage, coverage_of
+from sekisho.trail.engines import Connection
 from sekisho.trail.request import Asked, Replayer, Row, address_classes, asked_of, mentioned_keys, policies_of
 from sekisho.trail.sessions import REFUSED, prepare_sessions, prepare_switches
 from sekisho.trail.store import Part
@@ -96,8 +98,54 @@ class Replay:
         return "no difference in this trail"
 
 
+class Way(Protocol):
+    """How an engine comes to the distinct requests; ``prepare_switches`` has been called."""
+
+    def find_distinct(self, connection: Any, estate: Estate, /) -> None:
+        """The table ``asked``: each distinct request once, with its ``id``, two hashes, and ``n``, how many events it has."""
+
+    def refused(self, connection: Any, estate: Estate, /) -> Iterator[tuple[list[str], Row]]:
+        """(all its events, the request) of each distinct request that was refused."""
+
+    def nameless(self, connection: Any, /) -> tuple[int, int]:
+        """How many records don't name their caller, and how many of these are second ones of a call whose first is here (G-04)."""
+
+    def by_address(self, connection: Any, /) -> list[tuple[str | None, int]]:
+        """Events by address."""
+
+    def find_hit(self, connection: Any, /) -> None:
+        """The table ``hit``: the events whose hashes are in the table ``changed``; and ``roots`` of their sessions."""
+
+
+class Tuned:
+    """DuckDB's own way."""
+
+    def find_distinct(self, connection: duckdb.DuckDBPyConnection, estate: Estate) -> None:
+        _find_distinct(connection, _keyed(connection, estate))
+
+    def refused(self, connection: duckdb.DuckDBPyConnection, estate: Estate) -> Iterator[tuple[list[str], Row]]:
+        _keyed(connection, estate)
+        return _refused_requests(connection)
+
+    def nameless(self, connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+        return _nameless(connection)
+
+    def by_address(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[str | None, int]]:
+        return connection.execute(
+            """SELECT address, sum(n)::BIGINT FROM (SELECT request, count(*) AS n FROM own GROUP BY request) JOIN requests USING (request)
+               GROUP BY address"""
+        ).fetchall()
+
+    def find_hit(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(
+            """CREATE OR REPLACE TEMP TABLE hit AS SELECT k.* FROM keyed_alike k SEMI JOIN changed USING (h1, h2)
+               UNION ALL BY NAME SELECT k.* FROM keyed_apart k SEMI JOIN changed USING (h1, h2)"""
+        )
+        prepare_sessions(connection, "SELECT access_key FROM hit")
+
+
 def replay(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     estate: Estate,
     *,
     networks: Networks | None = None,
@@ -105,6 +153,7 @@ def replay(
     accounts: Sequence[str] = (),
     set_aside: int = 0,
     parts: Sequence[Part] | None = None,
+    way: Way = Tuned(),  # noqa: B008
     tell: Callable[[str], None] = lambda _: None,
 ) -> Replay:
     """Decide every event of the view ``events`` against ``estate``.
@@ -117,28 +166,50 @@ def replay(
     found = Replay(coverage_of(connection, accounts or [a.id for a in estate.accounts], set_aside, parts))
     tell("finding distinct requests")
     prepare_switches(connection)
-    _find_distinct(connection, _keyed(connection, estate))
-    _nameless(connection, found)
-    _decide_all(connection, found, Replayer(estate), whole, tell)
+    way.find_distinct(connection, estate)
+    nameless, found.second_records = way.nameless(connection)
+    found.events += nameless
+    if nameless > found.second_records:
+        found.undecided["the caller is in an account whose own record isn't here (G-04)"] += nameless - found.second_records
+    changed = _decide_all(connection, found, Replayer(estate), whole, tell)
     tell("joining what differs back to its events")
-    _join_back(connection, found, networks or Networks({}))
+    names = networks or Networks({})
+    for address, n in way.by_address(connection):
+        found.networks[names.label(address)] += int(n)
+    if changed.num_rows:
+        connection.register("changed_rows", changed)
+        connection.execute(CHANGED)
+        way.find_hit(connection)
+        _name_changes(found, connection.execute(DIFFERS).fetchall(), names)
     return found
 
 
 # --- distinct requests, by SQL -------------------------------------------------------------------------------------------
 
-_COLUMNS = (
+COLUMNS = (
     "identity_type", "principal", "principal_id", "principal_account", "invoked_by", "key_kind", "mfa", "issuer", "source_identity", "source",
     "name", "type", "region", "account", "address", "vpc_endpoint", "resource", "resource_account", "has_parameters", "role_session_name",
     "external_id", "set_source_identity", "has_serial", "session_tags", "policy_arn", "refused", "user_agent",
 )  # fmt: skip
-assert Row._fields[: len(_COLUMNS)] == _COLUMNS
+assert Row._fields[: len(COLUMNS)] == COLUMNS
 
 _OWN_OF_EVENTS = ("user_agent", "role_session_name", "external_id", "policy_arn")
 """Columns of a request that aren't in the table ``requests``, because they would make almost every request distinct."""
-_SHARED = tuple(c for c in _COLUMNS if c not in _OWN_OF_EVENTS and c != "refused")
+_SHARED = tuple(c for c in COLUMNS if c not in _OWN_OF_EVENTS and c != "refused")
 _FLAGS = ("failed", "assumed")
-_FIRST = ", ".join(f"any_value({c}) AS {c}" for c in (*_COLUMNS, *_FLAGS))
+_FIRST = ", ".join(f"any_value({c}) AS {c}" for c in (*COLUMNS, *_FLAGS))
+
+
+def mentions_sessions(estate: Estate, mentioned: Mapping[str, object]) -> bool:
+    """Whether any policy can tell two sessions of one role apart."""
+    return "aws:userid" in mentioned or any(
+        ":assumed-role/" in arn
+        for policy in policies_of(estate)
+        for s in policy.statements
+        for element in (s.principal, s.not_principal)
+        if element is not None
+        for arn in element.aws
+    )
 
 
 def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
@@ -149,17 +220,9 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
     Gives the SQL of what tells times apart.
     """
     mentioned = mentioned_keys(estate)
-    sessions_named = "aws:userid" in mentioned or any(
-        ":assumed-role/" in arn
-        for policy in policies_of(estate)
-        for s in policy.statements
-        for element in (s.principal, s.not_principal)
-        if element is not None
-        for arn in element.aws
-    )
     own = {column: key in mentioned for column, (_, key) in CONDITIONS_ONLY_WHEN_MENTIONED.items()}
     distinct = {c: c for c in _SHARED}
-    if not sessions_named:
+    if not mentions_sessions(estate, mentioned):
         # All sessions of a role are one caller, unless a policy looks at the session.
         distinct["principal"] = "CASE WHEN identity_type = 'AssumedRole' AND issuer IS NOT NULL THEN issuer ELSE principal END"
         distinct["principal_id"] = "CASE WHEN identity_type = 'AssumedRole' THEN NULL ELSE principal_id END"
@@ -175,7 +238,7 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
                    CASE WHEN vpc_endpoint IS NULL THEN c.class ELSE r.address END AS class
             FROM requests r LEFT JOIN classes c USING (address))
         SELECT request, error_code, {', '.join(_SHARED)}, refused, failed, hash({base}) AS b1, hash('sekisho', {base}) AS b2, {apart} AS apart
-        FROM found WHERE NOT {_NAMELESS}"""
+        FROM found WHERE NOT {NAMELESS}"""
     )
     hashes = ", ".join([f"hash(b1, {', '.join(buckets)}) AS h1", f"hash(b2, {', '.join(buckets)}) AS h2"]) if buckets else "b1 AS h1, b2 AS h2"
     nothing = ", ".join(f"NULL::VARCHAR AS {c}" for c in _OWN_OF_EVENTS)
@@ -232,22 +295,18 @@ def _find_distinct(connection: duckdb.DuckDBPyConnection, buckets: Sequence[str]
     )
 
 
-_NAMELESS = "coalesce(identity_type = 'AWSAccount' AND principal_account <> 'ANONYMOUS_PRINCIPAL', false)"
+NAMELESS = "coalesce(identity_type = 'AWSAccount' AND principal_account <> 'ANONYMOUS_PRINCIPAL', false)"
 """SQL of a record in another account's trail than the caller's, which doesn't name the caller (G-04)."""
 
 
-def _nameless(connection: duckdb.DuckDBPyConnection, found: Replay) -> None:
-    """Count the records that don't name their caller: second ones of a call whose first is here, and those that stand alone."""
-    named = f"SELECT shared_event_id FROM own WHERE shared_event_id IS NOT NULL AND request NOT IN (SELECT request FROM requests WHERE {_NAMELESS})"
+def _nameless(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    named = f"SELECT shared_event_id FROM own WHERE shared_event_id IS NOT NULL AND request NOT IN (SELECT request FROM requests WHERE {NAMELESS})"
     row = connection.execute(
         f"""SELECT count(*), count(*) FILTER (shared_event_id IN ({named})) FROM own
-            WHERE request IN (SELECT request FROM requests WHERE {_NAMELESS})"""
+            WHERE request IN (SELECT request FROM requests WHERE {NAMELESS})"""
     ).fetchone()
     assert row is not None
-    found.events += row[0]
-    found.second_records = row[1]
-    if row[0] > row[1]:
-        found.undecided["the caller is in an account whose own record isn't here (G-04)"] += row[0] - row[1]
+    return row[0], row[1]
 
 
 def _classes(connection: duckdb.DuckDBPyConnection, estate: Estate) -> None:
@@ -277,9 +336,7 @@ def _buckets(mentioned: Mapping[str, Sequence[Any] | None]) -> list[str]:
     return found
 
 
-def distinct_requests(connection: duckdb.DuckDBPyConnection, estate: Estate) -> Iterator[tuple[list[str], Row]]:
-    """(all its events, the request) of each distinct request that was refused; ``prepare_switches`` has been called."""
-    _keyed(connection, estate)
+def _refused_requests(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[list[str], Row]]:
     both = "SELECT * FROM keyed_alike WHERE refused UNION ALL BY NAME SELECT * FROM keyed_apart WHERE refused"
     times = "min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created"
     cursor = connection.execute(
@@ -292,8 +349,22 @@ def distinct_requests(connection: duckdb.DuckDBPyConnection, estate: Estate) -> 
 # --- decisions -----------------------------------------------------------------------------------------------------------
 
 
-def _decide_all(connection: duckdb.DuckDBPyConnection, found: Replay, replayer: Replayer, whole: bool, tell: Callable[[str], None]) -> None:
-    """Decide each distinct request; the table ``changed`` gets those whose answer differs, ``found.changes`` is filled by ``_join_back``."""
+_CHANGED_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()), ("would_be", pa.string()), ("action", pa.string()), ("asked_resource", pa.string()), ("layer", pa.string()),
+        ("policy", pa.string()), ("statement", pa.int64()), ("sid", pa.string()), ("file", pa.string()), ("pointer", pa.string()),
+        ("line", pa.int64()), ("message", pa.string()), ("about_address", pa.bool_()),
+    ]
+)  # fmt: skip
+_OF_CHANGED = ", ".join(f"c.{name}" for name in _CHANGED_SCHEMA.names if name != "id")
+CHANGED = f"""
+    CREATE OR REPLACE TEMP TABLE changed AS SELECT a.h1, a.h2, a.refused, a.address AS of_address, a.principal AS of_principal, {_OF_CHANGED}
+    FROM changed_rows c JOIN asked a ON CAST(a.id AS VARCHAR) = c.id"""
+"""The distinct requests that would be answered otherwise, by their hashes."""
+
+
+def _decide_all(connection: Connection, found: Replay, replayer: Replayer, whole: bool, tell: Callable[[str], None]) -> pa.Table:
+    """Decide each distinct request; the rows for ``changed`` of those whose answer differs."""
     cursor = connection.execute(f"SELECT id, n, failed, assumed, {', '.join(Row._fields)} FROM asked")
     changed: list[tuple[Any, ...]] = []
     while rows := cursor.fetchmany(10_000):
@@ -321,19 +392,10 @@ def _decide_all(connection: duckdb.DuckDBPyConnection, found: Replay, replayer: 
             if decision.allowed != row.refused:
                 found.same += n
                 continue
-            changed.append((identity, *_reasons(decision)))
+            changed.append((str(identity), *_reasons(decision)))
         tell(f"{found.events:,} of {found.coverage.events:,} events, {found.distinct:,} distinct requests decided")
-    schema = pa.schema(
-        [
-            ("id", pa.int64()), ("would_be", pa.string()), ("action", pa.string()), ("asked_resource", pa.string()), ("layer", pa.string()),
-            ("policy", pa.string()), ("statement", pa.int64()), ("sid", pa.string()), ("file", pa.string()), ("pointer", pa.string()),
-            ("line", pa.int64()), ("message", pa.string()), ("about_address", pa.bool_()),
-        ]
-    )  # fmt: skip
-    columns = [pa.array([c[i] for c in changed], schema.field(i).type) for i in range(len(schema))]
-    connection.register("changed_rows", pa.Table.from_arrays(columns, schema=schema))
-    connection.execute("CREATE TEMP TABLE changed AS SELECT a.h1, a.h2, a.refused, a.address AS of_address, a.principal AS of_principal, c.* "
-        "FROM changed_rows c JOIN asked a USING (id)")
+    columns = [pa.array([c[i] for c in changed], field.type) for i, field in enumerate(_CHANGED_SCHEMA)]
+    return pa.Table.from_arrays(columns, schema=_CHANGED_SCHEMA)
 
 
 def _undeclared(asked: Asked, estate: Estate) -> str | None:
@@ -383,29 +445,20 @@ _MESSAGE = (
 """SQL of the text of a decision that was made once for many: it names the one that stood for all, and here each has its own."""
 
 
-def _join_back(connection: duckdb.DuckDBPyConnection, found: Replay, networks: Networks) -> None:
-    by_address = """SELECT address, sum(n) FROM (SELECT request, count(*) AS n FROM own GROUP BY request) JOIN requests USING (request)
-                    GROUP BY address"""
-    for address, n in connection.execute(by_address).fetchall():
-        found.networks[networks.label(address)] += int(n)
-    if not connection.execute("SELECT count(*) FROM changed").fetchone()[0]:  # type: ignore[index]
-        return
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE hit AS SELECT k.* FROM keyed_alike k SEMI JOIN changed USING (h1, h2)
-           UNION ALL BY NAME SELECT k.* FROM keyed_apart k SEMI JOIN changed USING (h1, h2)"""
-    )
-    prepare_sessions(connection, "SELECT access_key FROM hit")
-    rows = connection.execute(
-        f"""SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
-                  CASE WHEN k.source = 'sts.amazonaws.com' THEN k.resource ELSE k.issuer END AS role, c.action, c.asked_resource, k.address,
-                  c.layer, c.policy, c.statement, c.sid, c.file, c.pointer, c.line, any_value({_MESSAGE}), c.about_address,
-                  k.event_time::DATE AS day, count(*) AS n, min_by(k.event_id, (k.event_time, k.event_id)) AS example
-           FROM hit k JOIN changed c ON k.h1 = c.h1 AND k.h2 = c.h2 LEFT JOIN roots r ON r.new_key = k.access_key
-           GROUP BY ALL ORDER BY day"""
-    ).fetchall()
+DIFFERS = f"""
+    SELECT c.would_be, coalesce(r.root, k.principal, k.principal_id, '?') AS who, k.principal,
+           CASE WHEN k.source = 'sts.amazonaws.com' THEN k.resource ELSE k.issuer END AS role, c.action, c.asked_resource, k.address,
+           c.layer, c.policy, c.statement, c.sid, c.file, c.pointer, c.line, c.about_address, max({_MESSAGE}) AS message,
+           CAST(k.event_time AS DATE) AS day, count(*) AS n, min_by(k.event_id, (k.event_time, k.event_id)) AS example
+    FROM hit k JOIN changed c ON k.h1 = c.h1 AND k.h2 = c.h2 LEFT JOIN roots r ON r.new_key = k.access_key
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17"""
+"""Events that would be answered otherwise: by who did what in which role from where, why, and the day."""
+
+
+def _name_changes(found: Replay, rows: Sequence[tuple[Any, ...]], networks: Networks) -> None:
     grouped: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
-    for row in rows:
-        grouped.setdefault(row[:14] + (row[15],), []).append(row)
+    for row in sorted(rows, key=lambda r: (r[16], r[18])):
+        grouped.setdefault(row[:15], []).append(row)
     for key, members in grouped.items():
         would_be, who, principal, role, action, resource, address, layer, policy, statement, sid, file, pointer, line, about = key
         days = {m[16]: 0 for m in members}
@@ -415,10 +468,10 @@ def _join_back(connection: duckdb.DuckDBPyConnection, found: Replay, networks: N
         found.changes.append(
             Change(
                 "worked" if would_be == "refused" else "refused", would_be, who, principal or who, role, action, resource, address,
-                networks.label(address), sum(days.values()), days, members[0][18], layer, policy, statement, sid, place, members[0][14], about,
+                networks.label(address), sum(days.values()), days, members[0][18], layer, policy, statement, sid, place, members[0][15], about,
             )
         )  # fmt: skip
-    found.changes.sort(key=lambda c: (c.would_be != "refused", -c.events, c.who, c.action, c.address or ""))
+    found.changes.sort(key=lambda c: (c.would_be != "refused", -c.events, c.who, c.action, c.address or "", c.example))
 
 
 # --- a proposal ----------------------------------------------------------------------------------------------------------

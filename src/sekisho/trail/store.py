@@ -106,6 +106,31 @@ def _is_ours(name: str) -> bool:
     return name in _OURS or "store.json" in name
 
 
+def chosen(since: datetime | None, until: datetime | None, accounts: Sequence[str]) -> dict[str, str]:
+    """SQL of the views ``requests`` and ``own`` over the whole of the Parquet files, ``all_requests`` and ``all_events``."""
+    wanted = []
+    if since is not None:
+        wanted.append(f"event_time >= TIMESTAMP '{since:%Y-%m-%d %H:%M:%S}'")
+    if until is not None:
+        wanted.append(f"event_time < TIMESTAMP '{until:%Y-%m-%d %H:%M:%S}'")
+    some = " WHERE account IN (" + ", ".join(quoted(a) for a in accounts) + ")" if accounts else ""
+    if accounts:
+        wanted.append("request IN (SELECT request FROM requests)")
+    return {
+        "requests": f"SELECT * FROM all_requests{some}",
+        "own": "SELECT * FROM all_events" + (" WHERE " + " AND ".join(wanted) if wanted else ""),
+    }
+
+
+_OF_EVENT = ", ".join(f"o.{n}" for n in EVENTS.names if n != "request")
+_OF_REQUEST = ", ".join(f"r.{n}" for n in REQUESTS.names if n != "request")
+VIEWS = {
+    "numbered": f"SELECT o.request, {_OF_EVENT}, {_OF_REQUEST} FROM own o JOIN requests r ON r.request = o.request",
+    "events": f"SELECT {_OF_EVENT}, {_OF_REQUEST} FROM own o JOIN requests r ON r.request = o.request",
+}
+"""What both tables say together, for every engine the same: ``events`` is what the questions are asked of."""
+
+
 class Store:
     """A store in a folder, which need not exist yet to be opened for writing.
 
@@ -147,31 +172,29 @@ class Store:
 
     # Reading --------------------------------------------------------------------------------------------------------
 
+    def parts(self, since: datetime | None = None, until: datetime | None = None, accounts: Sequence[str] = ()) -> list[Part]:
+        """The parts that can hold what is asked for."""
+        return [p for p in self.contents().parts if p.rows and _may_hold(p, since, until, accounts)]
+
     def connect(
         self, since: datetime | None = None, until: datetime | None = None, accounts: Sequence[str] = (), *, memory: str = "2GB"
     ) -> duckdb.DuckDBPyConnection:
         """DuckDB with the view ``events``, of the parts that can hold what is asked for; ``own`` and ``requests`` are what it joins."""
-        parts = [p for p in self.contents().parts if p.rows and _may_hold(p, since, until, accounts)]
+        parts = self.parts(since, until, accounts)
         connection = quiet_duckdb(memory)
         if parts:
-            own = f"read_parquet({_list(self.events_folder / p.name for p in parts)})"
-            requests = f"read_parquet({_list(self.requests_folder / p.name for p in parts)})"
+            own = f"SELECT * FROM read_parquet({_list(self.events_folder / p.name for p in parts)})"
+            requests = f"SELECT * FROM read_parquet({_list(self.requests_folder / p.name for p in parts)})"
         else:
             connection.register("no_events", EVENTS.empty_table())
             connection.register("no_requests", REQUESTS.empty_table())
-            own, requests = "no_events", "no_requests"
-        wanted = []
-        if since is not None:
-            wanted.append(f"event_time >= TIMESTAMP '{since:%Y-%m-%d %H:%M:%S}'")
-        if until is not None:
-            wanted.append(f"event_time < TIMESTAMP '{until:%Y-%m-%d %H:%M:%S}'")
-        chosen = " WHERE account IN (" + ", ".join(quoted(a) for a in accounts) + ")" if accounts else ""
-        connection.execute(f"CREATE TEMP TABLE requests AS SELECT * FROM {requests}{chosen}")
-        if chosen:
-            wanted.append("request IN (SELECT request FROM requests)")
-        connection.execute(f"CREATE VIEW own AS SELECT * FROM {own}" + (" WHERE " + " AND ".join(wanted) if wanted else ""))
-        connection.execute("CREATE VIEW numbered AS SELECT o.*, r.* EXCLUDE (request) FROM own o JOIN requests r USING (request)")
-        connection.execute("CREATE VIEW events AS SELECT * EXCLUDE (request) FROM numbered")
+            own, requests = "SELECT * FROM no_events", "SELECT * FROM no_requests"
+        connection.execute(f"CREATE VIEW all_events AS {own}; CREATE VIEW all_requests AS {requests}")
+        wanted = chosen(since, until, accounts)
+        connection.execute(f"CREATE TEMP TABLE requests AS {wanted['requests']}")
+        connection.execute(f"CREATE VIEW own AS {wanted['own']}")
+        for name, sql in VIEWS.items():
+            connection.execute(f"CREATE VIEW {name} AS {sql}")
         return connection
 
     # Writing --------------------------------------------------------------------------------------------------------
