@@ -21,7 +21,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(BIN)/pip install -q -c constraints.txt -e .
 	@touch $@
 
-# What the tests need besides: linters, a solver, the AWS CLI, a browser.
+# What the tests need besides: linters, a solver, the AWS CLI, a browser, Spark and its Java.
 $(VENV)/.tested: $(VENV)/.ready
 	@echo "setting up what the tests need (once) ..." >&2
 	@$(BIN)/pip install -q -c constraints.txt -e '.[test]'
@@ -29,6 +29,9 @@ $(VENV)/.tested: $(VENV)/.ready
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; } >/dev/null 2>&1 || \
 	  echo "there is no chromium and it can't be installed here, so the tests of the console in a browser will be skipped" >&2
+	@command -v java >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless; } >/dev/null 2>&1 || \
+	  echo "there is no Java and it can't be installed here, so the tests of the trail on Spark will be skipped" >&2
 	@touch $@
 
 try: $(VENV)/.ready  ## walk the article's environment on an AWS that runs here
