@@ -96,7 +96,7 @@ class SekishoAws:
 
     def events(self, account: str | None = None) -> list[dict[str, Any]]:
         """The CloudTrail records of an account, oldest first."""
-        return list(self._server.aws.store.events.get(account or self.accounts[0], ()))
+        return self._server.aws.store.events.of(account or self.accounts[0])
 
     def _address(self, name: str) -> str:
         """A vantage point's address, or the address itself; empty: this machine."""

@@ -17,6 +17,8 @@ from sekisho.errors import InputError
 
 if TYPE_CHECKING:
     from sekisho.environment import Environment
+    from sekisho.estate import Estate
+    from sekisho.sandbox.front import EmbeddedAws
     from sekisho.sandbox.server import Server
 
 _DEFAULT_ACCOUNTS = ["111122223333", "444455556666"]
@@ -42,7 +44,8 @@ class _Sandbox(click.Group):
 def command() -> None:
     """Serve an AWS on this machine that really enforces IAM, for the AWS CLI, SDKs, scripts, and people with a browser.
 
-    With FILE it starts with that environment applied, and each user gets a first password. A client says where it comes from by the
+    With FILE it starts with that environment applied, and each user gets a first password; FILE may be an estate as well (what `sekisho collect`
+    writes), with its SCPs and RCPs in force. A client says where it comes from by the
     endpoint's path: http://127.0.0.1:4566/from/203.0.113.10. Stop it with Ctrl-C.
 
     With --state, IAM, credentials, sessions and events survive a restart. What other services hold (buckets, queues, instances, …)
@@ -60,20 +63,39 @@ def command() -> None:
 @click.option("--accounts", help="Account ids, with commas between them, beside those of FILE.")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written once it listens: endpoint, config and credentials files, profile.")
 @click.option("--let-unknown-through", is_flag=True, help="Let pass what can't be decided for want of knowing it, instead of refusing it.")
+@click.option("--organization", metavar="ACCOUNT", help="Put all accounts into one organisation that this account manages, with SCPs and RCPs enabled.")
+@click.option("--propagation", default="0s", metavar="TIME", help="How long a change of IAM takes to be in force, such as 5s: AWS's takes a while.")
+@click.option(
+    "--fas-source-ip", type=click.Choice(["original", "service"]), default="original", show_default=True,
+    help="The address that a service's calls on a user's behalf come from: AWS's documents say both.",
+)  # fmt: skip
 @format_option("text", "json")
 def serve(
-    file: Path | None, port: int, state: Path | None, accounts: str | None, ready_file: Path | None, let_unknown_through: bool, form: str
-) -> None:
+    file: Path | None, port: int, state: Path | None, accounts: str | None, ready_file: Path | None, let_unknown_through: bool,
+    organization: str | None, propagation: str, fas_source_ip: str, form: str,
+) -> None:  # fmt: skip
     """Serve: what `sekisho sandbox` does without a command."""
-    environment = _environment(file)
-    ids = _ids(accounts, environment)
+    from sekisho.sandbox import administration, organizations
+
+    delay = administration.duration(propagation)
+    environment, estate = _given(file)
+    ids = _ids(accounts, environment, estate)
+    if organization is not None and organization not in ids:
+        raise InputError(f"--organization: {organization} is none of the accounts", expected=f"one of {', '.join(ids)}")
     from sekisho.sandbox.access import ready, write_access, write_private
-    from sekisho.sandbox.behind import warm
     from sekisho.sandbox.front import EmbeddedAws
     from sekisho.sandbox.server import Server
     from sekisho.web import console
 
     aws = EmbeddedAws(ids, state, let_unknown_through=let_unknown_through)
+    for account in estate.accounts if estate is not None else ():
+        if not aws.store.account(account.id).users and not aws.store.account(account.id).roles:
+            aws.store.save(account)
+    organizations.found_in(aws.store)
+    if organization is not None and not aws.store.organizations:
+        organizations.of_all(aws.store, organization)
+    administration.set_reading(aws, fas_source_ip)
+    aws.store.commit()
     server = Server(aws, port, console(aws, environment))
     with tempfile.TemporaryDirectory(prefix="sekisho-sandbox-") as temporary, server:
         folder = state if state is not None else Path(temporary)
@@ -84,11 +106,12 @@ def serve(
             if passwords:
                 access["passwords_file"] = str((folder / "first-passwords.json").absolute())
                 write_private(Path(access["passwords_file"]), json.dumps(passwords, indent=2) + "\n")
+        aws.store.delay(delay)
         if ready_file is not None:
             ready(ready_file, access)
         _announce(access, form)
         # Loading moto takes seconds; the first call to EC2 or S3 needn't wait for all of them.
-        threading.Thread(target=warm, name="loading moto", daemon=True).start()
+        threading.Thread(target=_load, args=(aws,), name="loading moto", daemon=True).start()
         _until_stopped(server)
 
 
@@ -128,13 +151,19 @@ def coverage(services: tuple[str, ...], operations: bool, form: str) -> None:
         console().print(table("", ("service", "operations", *kinds, "by own rule"), numbers))
 
 
+_OF = click.option(
+    "--of", type=click.Path(path_type=Path), default=Path("sandbox"), show_default=True,
+    help="The running sandbox: its --state folder, or its ready file.",
+)  # fmt: skip
+
+
 @command.command(epilog="Example: sekisho sandbox snapshot ./sandbox before.snapshot")
 @click.argument("state", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path))
 def snapshot(state: Path, file: Path) -> None:
     """Copy what a --state folder holds into one FILE, which only its owner can read: it holds keys and passwords' hashes.
 
-    Not what other services than IAM hold: that is in memory alone. Stop the sandbox that uses the folder first.
+    Also while a sandbox uses the folder: it is asked for the copy.
     """
     from sekisho.sandbox.snapshot import snapshot
 
@@ -151,26 +180,76 @@ def restore(file: Path, state: Path) -> None:
     _say(restore(file, state), f"Restored. Serve it with: sekisho sandbox --state {state}")
 
 
+@command.command(epilog="Example: sekisho sandbox time +2h --of ./sandbox")
+@click.argument("ahead", required=False)
+@_OF
+@format_option("text", "json")
+def time(ahead: str | None, of: Path, form: str) -> None:
+    """Let time pass on a running sandbox, such as +2h, +90m or 1d12h; without AHEAD: which time it has.
+
+    Sessions run out, the age of MFA grows, and devices' codes are those of the new time. Time never goes back.
+    """
+    _administered(of, "time", None if ahead is None else {"ahead": ahead}, form)
+
+
+@command.command(epilog="Example: sekisho sandbox propagation 5s --of ./sandbox")
+@click.argument("delay", required=False)
+@_OF
+@format_option("text", "json")
+def propagation(delay: str | None, of: Path, form: str) -> None:
+    """How long changes of IAM take to be in force on a running sandbox, such as 5s, or 0s for none; without DELAY: how long they do.
+
+    A change is read back at once, and decisions follow after the delay, as with AWS.
+    """
+    _administered(of, "propagation", None if delay is None else {"delay": delay}, form)
+
+
+def _administered(of: Path, step: str, body: dict[str, str] | None, form: str) -> None:
+    from sekisho.cli.output import print_json
+    from sekisho.sandbox.administration import Administrator
+
+    found = json.loads(Administrator(of).ask("state" if body is None else step, body))
+    if form == "json":
+        print_json("sandbox-state", found)
+        return
+    waiting = f", {found['changes_on_their_way']} on their way" if found["changes_on_their_way"] else ""
+    click.echo(f"time          {found['time']} ({found['ahead_s']:g} s ahead of this machine)")
+    click.echo(f"propagation   {found['propagation_s']:g} s{waiting}")
+    click.echo(f"sessions      {found['sessions']} that haven't run out")
+
+
+def _load(aws: EmbeddedAws) -> None:
+    for service in ("s3", "ec2"):
+        aws.load(service)
+
+
 def _say(counted: dict[str, int], then: str) -> None:
     click.echo(", ".join(f"{number} {kind}" for kind, number in counted.items() if number))
     click.echo(then)
 
 
-def _environment(file: Path | None) -> Environment | None:
+def _given(file: Path | None) -> tuple[Environment | None, Estate | None]:
+    """The environment file, or the estate in AWS's JSON (a file or a folder), that a sandbox starts with."""
     if file is None:
-        return None
+        return None, None
+    if file.is_dir() or file.suffix == ".json":
+        from sekisho.estate import load_estate
+
+        return None, load_estate(file)
     from sekisho.environment import load_environment
 
-    return load_environment(file)
+    return load_environment(file), None
 
 
-def _ids(accounts: str | None, environment: Environment | None) -> list[str]:
+def _ids(accounts: str | None, environment: Environment | None, estate: Estate | None) -> list[str]:
     ids = [a.strip() for a in accounts.split(",")] if accounts else []
     for account in ids:
         if len(account) != 12 or not account.isascii() or not account.isdigit():
             raise InputError(f"--accounts: {account!r} is no account id", expected="12 digits, with commas between the ids")
     if environment is not None:
         ids = [environment.jump, *(a.id for a in environment.wanted.accounts.values()), *ids]
+    if estate is not None:
+        ids = [*(a.id for a in estate.accounts), *ids]
     return list(dict.fromkeys(ids or _DEFAULT_ACCOUNTS))
 
 

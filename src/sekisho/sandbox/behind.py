@@ -1,6 +1,7 @@
 """The state behind the front: moto's, one for each embedded AWS, and what it says that a decision rests on.
 
 moto keeps one state a process. Here each embedded AWS has its own: while one is being asked, what belongs to the others is put aside.
+A state that survives a restart is told again from the journal (``journal.py``) when it is first needed.
 """
 
 from __future__ import annotations
@@ -8,12 +9,16 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sekisho.errors import PolicyError
 from sekisho.policy import Policy, PolicyKind
+from sekisho.sandbox import moments
+from sekisho.sandbox.journal import Entry
+from sekisho.sandbox.moments import Moment
 
 _POLICIES_OF = ("s3", "sqs", "sns", "kms", "secretsmanager")
 """Services whose resource policies take part in decisions."""
@@ -35,10 +40,26 @@ class Behind:
     _lock: ClassVar[threading.RLock] = threading.RLock()
     _in_place: ClassVar[Behind | None] = None
 
-    def __init__(self) -> None:
+    def __init__(
+        self, birth: tuple[datetime, bytes] | None = None, tell: Callable[[Behind], None] | None = None, note: Callable[[Entry], None] | None = None
+    ) -> None:
+        """``birth``: when it began, and its seed. ``tell`` brings it to where it was, before its first use; ``note`` keeps what is done to it."""
         # moto reads these when it is imported, and an account of the environment would win over the one that we name.
         os.environ.pop("MOTO_ACCOUNT_ID", None)
         self._aside: list[tuple[Any, dict[str, Any], dict[str, Any]]] = []
+        self._birth = birth or (datetime.now(UTC), os.urandom(16))
+        self._tell = tell
+        self._note = note
+
+    @property
+    def is_told(self) -> bool:
+        """Whether using it means no long wait."""
+        return self._tell is None
+
+    def note(self, entry: Entry) -> None:
+        """Keep what was done to the state, so that it can be done again."""
+        if self._note is not None:
+            self._note(entry)
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -50,6 +71,9 @@ class Behind:
                 elif _in_use():
                     Behind()._put_aside()
                 self._take_its_place()
+            if self._tell is not None:
+                tell, self._tell = self._tell, None
+                tell(self)
             yield
 
     def forget(self) -> None:
@@ -77,6 +101,7 @@ class Behind:
             _in_use().append(held)
         self._aside = []
         Behind._in_place = self
+        moments.born(*self._birth)
 
     # What decisions rest on ------------------------------------------------------------------------------------------
 
@@ -161,6 +186,27 @@ class Behind:
                 return {}
             return {r.logical_resource_id: str(r.physical_resource_id or "") for r in found.stack_resources if getattr(r, "logical_resource_id", "")}
 
+    def stack_status(self, account: str, region: str, name: str) -> str:
+        with self.used():
+            stacks = self._held("cloudformation", account, region).stacks.values()
+            return next((str(s.status) for s in stacks if s.name == name and s.status != "DELETE_COMPLETE"), "")
+
+    def stack_attributes(self, account: str, region: str, name: str, logical: str) -> dict[str, str]:
+        """What GetAtt gives for a resource of a stack: the ARN, and what else moto tells by the usual names."""
+        from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
+
+        with self.used():
+            stacks = self._held("cloudformation", account, region).stacks.values()
+            stack = next((s for s in stacks if s.name == name and s.status != "DELETE_COMPLETE"), None)
+            made: Any = stack.resource_map[logical] if stack is not None and logical in stack.resource_map else None
+            found: dict[str, str] = {}
+            for attribute in ("Arn", "QueueName", "QueueUrl", "TopicArn", "TopicName", "DomainName", "Id") if made is not None else ():
+                try:
+                    found[attribute] = str(made.get_cfn_attribute(attribute))
+                except (UnformattedGetAttTemplateException, AttributeError, NotImplementedError, KeyError):
+                    continue
+            return found
+
     def change_set_template(self, account: str, region: str, name: str, stack: str) -> str:
         with self.used():
             sets = self._held("cloudformation", account, region).change_sets.values()
@@ -206,23 +252,36 @@ class Behind:
                 return {} if service in _TAGS_KNOWN else None
             return {str(k): str(v) for k, v in _pairs(resource.tags)}
 
-    def know_role(self, arn: str) -> None:
+    def know_role(self, arn: str, at: datetime) -> None:
         """Let moto see a role that is handed to one of its services, where it asks for one."""
-        with self.used():
-            held = self._held("iam", arn.split(":")[4], "aws")
-            path, _, name = arn.partition(":role")[2].rpartition("/")
-            if name and all(r.name != name for r in held.roles.values()):
-                held.create_role(name, "{}", path + "/", None, "", [], 3600)
+        self._show((arn,), at)
 
-    def know_instance_profile(self, arn: str, role: str) -> None:
+    def know_instance_profile(self, arn: str, role: str, at: datetime) -> None:
         """The same for an instance profile and its role."""
-        self.know_role(role)
+        self._show((arn, role), at)
+
+    def _show(self, arns: tuple[str, ...], at: datetime) -> None:
+        moment = Moment(at, os.urandom(16))
+        if self.show(arns, moment):
+            self.note(Entry(at.isoformat(), moment.seed.hex(), shown=arns))
+
+    def show(self, arns: tuple[str, ...], moment: Moment) -> bool:
+        """A role, or an instance profile and its role, put into moto's own IAM, in a moment; whether something wasn't there yet."""
+        *profiles, role = arns
         with self.used():
-            held = self._held("iam", arn.split(":")[4], "aws")
-            name = arn.rpartition("/")[2]
-            if name not in {p.name for p in held.instance_profiles.values()}:
-                made = held.create_instance_profile(name, "/", [])
-                made.roles.extend(r for r in held.roles.values() if r.name == role.rpartition("/")[2])
+            held = self._held("iam", role.split(":")[4], "aws")
+            path, _, name = role.partition(":role")[2].rpartition("/")
+            new = False
+            with moment.lived():
+                if name and all(r.name != name for r in held.roles.values()):
+                    held.create_role(name, "{}", path + "/", None, "", [], 3600)
+                    new = True
+                for profile in profiles:
+                    if profile.rpartition("/")[2] not in {p.name for p in held.instance_profiles.values()}:
+                        made = held.create_instance_profile(profile.rpartition("/")[2], "/", [])
+                        made.roles.extend(r for r in held.roles.values() if r.name == name)
+                        new = True
+            return new
 
     # Resource policies -----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+import re
+from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
@@ -11,6 +13,8 @@ from botocore.compat import HTTPHeaders
 
 from sekisho.sandbox.behind import Behind
 from sekisho.sandbox.fault import AwsFault
+from sekisho.sandbox.journal import Entry, Sent, changes, digest
+from sekisho.sandbox.moments import Moment
 from sekisho.sandbox.protocol import Answer, Call, service_model
 from sekisho.sandbox.signature import Arrived
 
@@ -27,18 +31,83 @@ def _hostname(service: str, region: str) -> str:
 
 
 @cache
-def _stubber() -> Any:
-    from moto.core.botocore_stubber import BotocoreStubber
+def _prepared() -> list[tuple[str, re.Pattern[str]]]:
+    """moto's services by the hosts that they answer at."""
+    from moto import backend_index
     from moto.iam.access_control import PermissionResult
     from moto.s3.models import FakeBucket
 
     # moto reads bucket policies too, without their conditions; what is asked of it has been decided.
     FakeBucket.get_permission = lambda *_: PermissionResult.PERMITTED  # type: ignore[method-assign]
-    return BotocoreStubber()
+    return list(backend_index.backend_url_patterns)
 
 
-def carry_out(behind: Behind, arrived: Arrived, call: Call, region: str, account: str, path: str, *, across: bool = False) -> Answer:
-    """Let moto answer ``call`` in the state of ``account``; ``path`` is without the vantage point.
+@lru_cache(4096)
+def _paths(host: str) -> list[tuple[re.Pattern[str], Any]]:
+    """(pattern of a URL, what answers there) of the service at a host; empty where moto has none. Loads what has to be loaded."""
+    from moto.backends import get_backend
+    from moto.core.base_backend import BackendDict
+
+    service = next((name for name, pattern in _prepared() if pattern.match(f"https://{host}/")), None)
+    states: Any = get_backend(service) if service is not None else None  # type: ignore[call-overload]
+    if not isinstance(states, BackendDict):
+        return []
+    # The paths are those of the class, and a state needn't be made to know them.
+    backend: Any = states.backend
+    bare = backend.__new__(backend)
+    return [(re.compile(url), answers) for url, answers in bare.urls.items()]
+
+
+_loaded: set[str] = set()
+
+
+def load(service: str) -> None:
+    """Load what the first call to a service would have to wait for."""
+    if service not in _loaded:
+        _paths(_hostname(service, "us-east-1"))
+        _loaded.add(service)
+
+
+def is_loaded(service: str) -> bool:
+    return service in _loaded
+
+
+def ask(behind: Behind, sent: Sent, moment: Moment) -> Answer:
+    """moto's answer to a request, in its moment. Raises AwsFault where moto fails or has no such service."""
+    from moto.core.request import normalize_request
+    from werkzeug.exceptions import HTTPException
+
+    headers = HTTPHeaders()
+    for name, value in sent.headers:
+        headers[name] = value
+    clean, host = sent.url.partition("?")[0], sent.url.split("/", 3)[2]
+    request = AWSPreparedRequest(sent.method, sent.url, HeadersDict(headers), sent.body, False)
+    try:
+        with behind.used():
+            answers = next((answers for pattern, answers in _paths(host) if pattern.match(clean)), None)
+            if answers is None:
+                raise AwsFault("UnknownOperationException", f"the embedded AWS has no such service or path: {clean[:200]}", 501)
+            # A call is carried out in the account that the decision was about, and reaches into no other (D-05).
+            os.environ["MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS"] = "true" if sent.across else "false"
+            with moment.lived():
+                try:
+                    normal = normalize_request(request)
+                    status, back, body = answers(normal, normal.raw_url, normal.headers)
+                except HTTPException as error:
+                    status, back, body = error.code, dict(error.get_headers()), error.get_body()
+    except AwsFault:
+        raise
+    except Exception as error:
+        raise AwsFault("InternalFailure", f"the state behind the embedded AWS failed: {type(error).__name__}", 500) from error
+    data = body.encode() if isinstance(body, str) else bytes(body or b"")
+    kept = tuple((str(k).lower(), str(v)) for k, v in dict(back).items() if str(k).lower() not in ("server", "date", "content-length", "connection"))
+    return Answer(int(status or 500), data, kept)
+
+
+def carry_out(
+    behind: Behind, arrived: Arrived, call: Call, region: str, account: str, path: str, at: datetime, *, across: bool = False
+) -> Answer:
+    """Let moto answer ``call`` in the state of ``account``; ``path`` is without the vantage point. What may have changed the state is noted.
 
     ``across``: it may read another account's bucket as well, because that was decided too (a copy).
 
@@ -53,7 +122,7 @@ def carry_out(behind: Behind, arrived: Arrived, call: Call, region: str, account
         method, path, query, kind = "POST", "/", "", "application/x-amz-json-1.1"
     elif call.protocol == "rest-json" and body[:1] == b"{":
         kind = "application/json"
-    headers = HTTPHeaders()
+    headers: dict[str, str] = {}
     for name, value in arrived.headers:
         if name.startswith(_OURS) or (kind and name == "content-type") or (call.body is not None and name.startswith(_OF_THE_BODY)):
             continue
@@ -61,21 +130,31 @@ def carry_out(behind: Behind, arrived: Arrived, call: Call, region: str, account
     if kind:
         headers["content-type"] = kind
     host = _hostname(service, region)
-    headers["host"] = host
-    headers["x-moto-account-id"] = account
+    headers |= {"host": host, "x-moto-account-id": account}
     url = f"https://{host}{path}" + (f"?{query}" if query else "")
-    request = AWSPreparedRequest(method, url, HeadersDict(headers), body, False)
-    stubber = _stubber()
+    sent = Sent(f"{service}:{call.operation}", method, url, tuple(headers.items()), body, account, across)
+    load(service)
+    moment = Moment(at, os.urandom(16))
     try:
-        with behind.used():
-            # A call is carried out in the account that the decision was about, and reaches into no other (D-05).
-            os.environ["MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS"] = "true" if across else "false"
-            answered = stubber.process_request(request)
-    except Exception as error:
-        raise AwsFault("InternalFailure", f"the state behind the embedded AWS failed: {type(error).__name__}", 500) from error
-    if answered is None:
-        raise AwsFault("UnknownOperationException", f"the embedded AWS has no service {service}", 501)
-    status, back, body = answered
-    data = body.encode() if isinstance(body, str) else bytes(body or b"")
-    kept = tuple((str(k).lower(), str(v)) for k, v in dict(back).items() if str(k).lower() not in ("server", "date", "content-length", "connection"))
-    return Answer(int(status), data, kept)
+        answer = ask(behind, sent, moment)
+    except AwsFault as fault:
+        # It may have come half the way.
+        if changes(service, call.operation) and fault.status == 500:
+            behind.note(Entry(at.isoformat(), moment.seed.hex(), sent, answer=fault.message, keys=tuple(moment.keys)))
+        raise
+    if moment.changed or changes(service, call.operation):
+        behind.note(Entry(at.isoformat(), moment.seed.hex(), sent, answer=digest(answer), keys=tuple(moment.keys)))
+    return answer
+
+
+def again(behind: Behind, entry: Entry) -> str:
+    """Carry out once more what the journal has; why it isn't as it was, and nothing where it is."""
+    moment = Moment(entry.time, bytes.fromhex(entry.seed), list(entry.keys))
+    if entry.sent is None:
+        behind.show(entry.shown, moment)
+        return ""
+    try:
+        answer = ask(behind, entry.sent, moment)
+    except AwsFault as fault:
+        return "" if fault.message == entry.answer else fault.message
+    return "" if digest(answer) == entry.answer else f"the answer (HTTP {answer.status}) is another one"

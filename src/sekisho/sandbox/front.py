@@ -5,13 +5,17 @@ All calls run on one thread, one after the other: each is decided on the state t
 
 from __future__ import annotations
 
+import re
+import secrets
+import sys
 import traceback
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sekisho.sandbox import bridge, events, iam, leave, needs, resource_policies, signin_policies, sts
+from sekisho.errors import OutsideError
+from sekisho.sandbox import bridge, events, iam, leave, needs, organizations, resource_policies, signin_policies, sts
 from sekisho.sandbox.behind import Behind
 from sekisho.sandbox.fault import AwsFault, access_denied
 from sekisho.sandbox.identity import Caller, anonymous, authenticated, authorise, secret_of
@@ -19,12 +23,16 @@ from sekisho.sandbox.operation import Need, Operation, Work
 from sekisho.sandbox.origin import Origin, parted
 from sekisho.sandbox.protocol import Answer, Call, read_call, with_bucket, write_fault, write_result
 from sekisho.sandbox.signature import Arrived, check_signature, is_signed
+from sekisho.sandbox.stacks import operations as stacks
 from sekisho.sandbox.store import Store
 
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     "iam": iam.OPERATIONS, "sts": sts.OPERATIONS, "cloudtrail": events.OPERATIONS, "signin": signin_policies.OPERATIONS,
+    "organizations": organizations.OPERATIONS,
 }  # fmt: skip
 """What is carried out here; everything else is moto's, behind ``needs.py``."""
+
+_SIGNED_FOR = re.compile("/([a-z0-9.-]+)(?:/|%2[fF])aws4_request")
 
 _NAMESPACE = {"iam": "https://iam.amazonaws.com/doc/2010-05-08/", "sts": "https://sts.amazonaws.com/doc/2011-06-15/"}
 
@@ -37,16 +45,47 @@ class EmbeddedAws:
 
     def __init__(self, account_ids: list[str], state: Path | None = None, *, let_unknown_through: bool = False) -> None:
         self.store = Store(state, account_ids)
-        self.behind = Behind()
+        self.behind = Behind(self.store.birth, self._tell, self.store.note)
         self.let_unknown_through = let_unknown_through
+        self.administration_token = secrets.token_urlsafe(32)
 
     def close(self) -> None:
         self.store.close()
         self.behind.forget()
 
+    def _tell(self, behind: Behind) -> None:
+        """Bring the state behind the front to where it was when the last call was acknowledged. What can't be is said on stderr."""
+        for entry in self.store.journal():
+            different = bridge.again(behind, entry)
+            if different:
+                name = entry.sent.name if entry.sent is not None else f"showing {entry.shown[0]}"
+                sys.stderr.write(f"sekisho: {name} of {entry.at[:19]} isn't as it was: {different}. What it made may be gone, or have other ids.\n")
+
+    def needs_loading(self, arrived: Arrived) -> str:
+        """The service that a request has to wait for, because moto isn't loaded yet or its state not told; else empty."""
+        found = _SIGNED_FOR.search(arrived.header("authorization") or arrived.query)
+        service = found[1] if found else "s3" if not is_signed(arrived) else "sts"
+        return "" if service in OPERATIONS or (self.behind.is_told and bridge.is_loaded(service)) else service
+
+    def load(self, service: str) -> None:
+        """Wait for what ``needs_loading`` names. From any thread: calls of the services that are carried out here needn't wait meanwhile."""
+        bridge.load(service)
+        with self.behind.used():
+            pass
+
     def answer(self, arrived: Arrived) -> Answer:
-        """Answer one HTTP request that an AWS client sent. Never raises: an error is an answer too."""
+        """Answer one HTTP request that an AWS client sent, once what it changed is on disk. Never raises: an error is an answer too."""
         request_id = str(uuid.uuid4())
+        answer = self._answered(arrived, request_id)
+        try:
+            self.store.commit()
+        except OutsideError as error:
+            sys.stderr.write(f"sekisho: {error}\n")
+            gone = AwsFault("ServiceUnavailable", "The embedded AWS can't write its state; its terminal says more.", 503)
+            return write_fault(gone, _guess(arrived), request_id)
+        return answer
+
+    def _answered(self, arrived: Arrived, request_id: str) -> Answer:
         protocol, service = _guess(arrived), ""
         try:
             origin, path, _ = parted(arrived.path)
@@ -72,8 +111,6 @@ class EmbeddedAws:
             traceback.print_exc()
             ours = AwsFault("InternalFailure", "The embedded AWS made a mistake; its terminal says more.", 500)
             return write_fault(ours, protocol, request_id, _NAMESPACE.get(service, ""))
-        finally:
-            self.store.commit()
 
     def carry_out(self, arrived: Arrived, caller: Caller, call: Call, path: str, request_id: str) -> Answer:
         """Decide, carry out and record a call of an authenticated caller. Raises AwsFault; the caller of this makes it durable."""
@@ -116,7 +153,10 @@ class EmbeddedAws:
             if need.action == "iam:PassRole":
                 self._hand_over(work, need)
         across = len({need.owner or home for need in wanted if need.action.startswith("s3:")}) > 1
-        answer = bridge.carry_out(self.behind, arrived, call, caller.region, home, path, work.now, across=across)
+        if call.service == "cloudformation" and stacks.takes(work):
+            answer = write_result(call, stacks.Stacks(work, self.behind, arrived).run(), str(uuid.uuid4()))
+        else:
+            answer = bridge.carry_out(self.behind, arrived, call, caller.region, home, path, work.now, across=across)
         if answer.status < 400 and resource_policies.may_change(call):
             self.store.put_resource_policies(home, *self.behind.resource_policies(home))
         if answer.status < 400:
@@ -138,10 +178,10 @@ class EmbeddedAws:
         """moto looks for a role that its services are handed in an IAM of its own."""
         if work.account.role(need.resource.rpartition("/")[2]) is None:
             return
-        self.behind.know_role(need.resource)
+        self.behind.know_role(need.resource, work.now)
         for profile in work.account.extra.get("InstanceProfiles", ()):
             if any(role["Arn"] == need.resource for role in profile.get("Roles", ())):
-                self.behind.know_instance_profile(profile["Arn"], need.resource)
+                self.behind.know_instance_profile(profile["Arn"], need.resource, work.now)
 
     def _anonymous(self, arrived: Arrived, origin: Origin, path: str, request_id: str) -> Answer:
         """A request without a signature: S3 answers those that a bucket's policy lets in. Raises AwsFault."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from sekisho.errors import OutsideError
-from sekisho.sandbox import signin
+from sekisho.sandbox import administration, signin
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.front import EmbeddedAws
 from sekisho.sandbox.origin import Origin, parted
@@ -33,7 +35,8 @@ PAGES = ("/console", "/static/")
 
 
 class SandboxApp:
-    """The ASGI application. Calls are answered on the event loop's own thread, so one after the other.
+    """The ASGI application. Calls are answered on the event loop's own thread, so one after the other; what the first call to a service needs
+    is loaded beside it.
 
     ``pages`` is an ASGI application for people: it gets what a browser asks for at ``/`` and under ``PAGES``.
     """
@@ -41,6 +44,7 @@ class SandboxApp:
     def __init__(self, aws: EmbeddedAws, pages: Pages | None = None) -> None:
         self.aws = aws
         self.pages = pages
+        self._loading = ThreadPoolExecutor(1, thread_name_prefix="loading moto")
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,9 +59,20 @@ class SandboxApp:
         headers = tuple((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in scope["headers"])
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         arrived = Arrived(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
+        service = self.aws.needs_loading(arrived)
+        if service:
+            await asyncio.get_running_loop().run_in_executor(self._loading, self.aws.load, service)
         await _send(send, self.answer(arrived))
 
     def answer(self, arrived: Arrived) -> Answer:
+        if arrived.path.startswith(administration.PATH):
+            if not is_this_machine(arrived.header("host") or ""):
+                return _json(421, {"message": "Ask for 127.0.0.1 or localhost."})
+            scheme, _, token = (arrived.header("authorization") or "").partition(" ")
+            step = arrived.path.removeprefix(administration.PATH)
+            status, said = administration.answered(self.aws, arrived.method, step, token if scheme == "Bearer" else "", arrived.body)
+            kind = (("content-type", "application/octet-stream"), ("cache-control", "no-store"))
+            return Answer(status, said, kind) if isinstance(said, bytes) else _json(status, said)
         # A bearer token of the sign-in is no signature of AWS's; an object of S3 may have such a key.
         if "/signin/" in arrived.path and (not is_signed(arrived) or (arrived.header("authorization") or "").startswith("Bearer ")):
             # A page of another site whose name was pointed at this machine would be of the same origin: its Host gives it away.
