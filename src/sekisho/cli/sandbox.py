@@ -63,7 +63,7 @@ def command() -> None:
 @click.option("--accounts", help="Account ids, with commas between them, beside those of FILE.")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written once it listens: endpoint, config and credentials files, profile.")
 @click.option("--let-unknown-through", is_flag=True, help="Let pass what can't be decided for want of knowing it, instead of refusing it.")
-@click.option("--organization", metavar="ACCOUNT", help="Put all accounts into one organisation that this account manages, with SCPs and RCPs enabled.")
+@click.option("--organization", metavar="ACCOUNT", help="Put all accounts into an organisation that this account manages, with SCPs and RCPs.")
 @click.option("--propagation", default="0s", metavar="TIME", help="How long a change of IAM takes to be in force, such as 5s: AWS's takes a while.")
 @click.option(
     "--fas-source-ip", type=click.Choice(["original", "service"]), default="original", show_default=True,

@@ -273,6 +273,7 @@ class Organization:
         self.clients = clients
         self.policies: dict[str, dict[str, Any]] = {}
         self.targets: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.kinds: list[str] | None = None
 
     def of(self, account: str, unread: list[tuple[str, str]]) -> dict[str, Any]:
         """``organization``, ``is_management`` and the levels of policies of one account, as they stand under ``Sekisho``."""
@@ -289,15 +290,26 @@ class Organization:
             manager = self.clients.client(body["MasterAccountId"], "organizations")
         except SekishoError:
             manager = own  # no credentials of the management account; a delegated administrator may read them too
+        try:
+            enabled = carried_out(account, "organizations:ListRoots", partial(self.enabled, manager))
+        except AwsError as error:
+            unread += [(what, error.message) for what in self._KINDS]
+            return found
         for what, kind in self._KINDS.items():
-            enabled = [t.get("Type") for t in body.get("AvailablePolicyTypes", ()) if t.get("Status") == "ENABLED"]
-            if enabled and kind not in enabled:
+            if kind not in enabled:
                 continue
             try:
                 found[what] = carried_out(account, "organizations:ListPoliciesForTarget", partial(self.levels, manager, account, kind))
             except AwsError as error:
                 unread.append((what, error.message))
         return found
+
+    def enabled(self, manager: Any) -> list[str]:
+        """The kinds of policies that are in force. DescribeOrganization has a list too, which AWS calls incomplete."""
+        if self.kinds is None:
+            roots = [r for page in manager.get_paginator("list_roots").paginate() for r in page.get("Roots", ())]
+            self.kinds = [t["Type"] for root in roots for t in root.get("PolicyTypes", ()) if t.get("Status") == "ENABLED"]
+        return self.kinds
 
     def levels(self, manager: Any, account: str, kind: str) -> list[list[dict[str, Any]]]:
         chain = [account]

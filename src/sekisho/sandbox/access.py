@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sekisho.errors import OutsideError
+from sekisho.sandbox import administration
 from sekisho.sandbox.server import Server
 
 PROFILE = "sekisho-{account}"
@@ -40,9 +41,11 @@ def write_access(server: Server, folder: Path) -> dict[str, Any]:
     config_file, credentials_file = folder / "config", folder / "credentials"
     for path, parser in ((config_file, config), (credentials_file, credentials)):
         write_private(path, _text(parser))
+    administration_file = folder / administration.FILE
+    write_private(administration_file, json.dumps({"endpoint": server.endpoint, "token": server.aws.administration_token}) + "\n")
     return {
         "endpoint": server.endpoint, "config_file": str(config_file.absolute()), "credentials_file": str(credentials_file.absolute()),
-        "profile": PROFILE,
+        "profile": PROFILE, "administration_file": str(administration_file.absolute()),
     }  # fmt: skip
 
 

@@ -94,12 +94,12 @@ def authenticated(store: Store, access_key_id: str, token: str | None, origin: O
     """The caller behind a key id and token whose signature holds. Raises AwsFault for keys and sessions that are no longer good."""
     if token is not None:
         return _of_session(store, access_key_id, token, origin, user_agent, region)
-    key = store.keys.get(access_key_id)
+    key = store.key_in_force(access_key_id)
     if key is None or key.status != "Active":
         raise _invalid_token()
     if not key.user:
         return Caller(CredentialKind.ROOT, f"arn:aws:iam::{key.account}:root", key.account, key.id, origin, user_agent, region)
-    user = store.account(key.account).user(key.user)
+    user = store.in_force(key.account).user(key.user)
     if user is None:
         raise _invalid_token()
     return Caller(CredentialKind.KEY, user.arn, key.account, key.id, origin, user_agent, region, user=user.name)
@@ -111,7 +111,7 @@ def _of_session(store: Store, access_key_id: str, token: str, origin: Origin, us
         raise _invalid_token()
     if session.expires <= store.clock.now().timestamp():
         raise AwsFault("ExpiredToken", "The security token included in the request is expired", 403)
-    account = store.account(session.account)
+    account = store.in_force(session.account)
     name = session.entity.rpartition("/")[2]
     alive = account.role(name) if ":role/" in session.entity else account.user(name)
     if alive is None or alive.arn != session.entity:
@@ -129,7 +129,7 @@ def secret_of(store: Store, access_key_id: str, token: str | None) -> str:
         if session is None or session.access_key_id != access_key_id:
             raise _invalid_token()
         return session.secret
-    key: AccessKey | None = store.keys.get(access_key_id)
+    key: AccessKey | None = store.key_in_force(access_key_id)
     if key is None:
         raise _invalid_token()
     return key.secret

@@ -196,7 +196,7 @@ def switch_role(aws: EmbeddedAws, client: Client, session: Session, account_name
         event = events.record_failure(work, fault, request_id, internally=True)
         store.commit()
         raise SwitchRefused(SWITCH_REFUSED, fault.message, event["eventID"], fault.decision) from None
-    role = store.account(account_id).role(arn.rpartition("/")[2])
+    role = store.in_force(account_id).role(arn.rpartition("/")[2])
     assert role is not None
     left = session.expires - work.now.timestamp()
     switched = sts.assumed_role_session(work, role, user_name, int(min(role.max_session_s, left)), console=True)

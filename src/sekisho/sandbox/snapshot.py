@@ -19,8 +19,33 @@ def snapshot(state: Path, file: Path) -> dict[str, int]:
         raise InputError(f"{state} holds no state of a sandbox", expected=f"a folder that `sekisho sandbox --state` has used, with {_NAME} in it")
     if file.exists():
         raise InputError(f"{file} is already there", remedy="name another file, or remove it")
-    _copy(source, file)
+    live = _of_running(state)
+    if live is None:
+        _copy(source, file)
+    else:
+        _write(live, file)
     return _counted(file)
+
+
+def _of_running(state: Path) -> bytes | None:
+    """The copy that the sandbox makes which uses the folder; None where none answers."""
+    from sekisho.sandbox.administration import Administrator
+
+    try:
+        return Administrator(state).ask("snapshot")
+    except (InputError, OutsideError):
+        return None
+
+
+def _write(content: bytes, file: Path) -> None:
+    beside = file.with_name(file.name + ".new")
+    try:
+        beside.unlink(missing_ok=True)
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
+            written.write(content)
+        os.replace(beside, file)
+    except OSError as error:
+        raise OutsideError(f"{file}: can't be written: {error.strerror}") from error
 
 
 def restore(file: Path, state: Path) -> dict[str, int]:
@@ -37,6 +62,18 @@ def restore(file: Path, state: Path) -> dict[str, int]:
         raise OutsideError(f"{state}: can't be made: {error.strerror}") from error
     _copy(file, target)
     return found
+
+
+def copy_of(database: sqlite3.Connection) -> bytes:
+    """A database that is in use as the bytes of a file that stands by itself."""
+    beside = sqlite3.connect(":memory:")
+    try:
+        database.backup(beside)
+        found = bytearray(beside.serialize())
+    finally:
+        beside.close()
+    found[18:20] = b"\x01\x01"  # no write-ahead log goes with it
+    return bytes(found)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -99,7 +99,7 @@ def _role(work: Work) -> Role | None:
     match = _ROLE_ARN.fullmatch(str(work.params.get("RoleArn", "")))
     if match is None:
         return None
-    account = work.store.accounts.get(match[2])
+    account = work.store.in_force(match[2]) if match[2] in work.store.accounts else None
     role = account.role(match[3].rpartition("/")[2]) if account else None
     return role if role is not None and role.arn == work.params["RoleArn"] else None
 
@@ -208,7 +208,7 @@ def _session_token_needs(work: Work) -> Iterable[Need]:
 
 def _get_session_token(work: Work) -> Mapping[str, Any]:
     user = _user_only(work)
-    account = work.account
+    account = work.store.in_force(work.caller.account)
     mfa_at = None
     if "TokenCode" in work.params:
         check_code(work.store, work.caller, str(work.params["SerialNumber"]), str(work.params["TokenCode"]), work.now)
@@ -235,7 +235,7 @@ def _federation_needs(work: Work) -> Iterable[Need]:
 
 
 def _get_federation_token(work: Work) -> Mapping[str, Any]:
-    user = work.account.user(_user_only(work))
+    user = work.store.in_force(work.caller.account).user(_user_only(work))
     assert user is not None
     name = str(work.params["Name"])
     session = mint(
@@ -254,13 +254,13 @@ def user_id(work: Work) -> str:
     """``aws:userid`` of the caller: AIDA…, AROA…:session, account:name, or the account's id for root."""
     caller = work.caller
     if caller.session is not None and ":role/" in caller.session.entity:
-        role = work.account.role(caller.session.entity.rpartition("/")[2])
+        role = work.store.in_force(caller.account).role(caller.session.entity.rpartition("/")[2])
         return f"{role.id if role else ''}:{caller.principal.rpartition('/')[2]}"
     if caller.kind is CredentialKind.FEDERATED:
         return f"{caller.account}:{caller.principal.rpartition('/')[2]}"
     if caller.kind is CredentialKind.ROOT:
         return caller.account
-    user = work.account.user(caller.user)
+    user = work.store.in_force(caller.account).user(caller.user)
     return user.id if user else ""
 
 

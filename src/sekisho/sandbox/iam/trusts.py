@@ -50,7 +50,8 @@ def _as_saved(store: Store, entry: str) -> str:
             raise _invalid(entry)
         return str(living[entry])
     parts = entry.split(":", 5)
-    account = store.accounts.get(parts[4]) if len(parts) == 6 else None
+    # A user or role that was just made can't be named before it is known everywhere (D-43).
+    account = store.in_force(parts[4]) if len(parts) == 6 and parts[4] in store.accounts else None
     if account is None or parts[2] != "iam":
         return entry  # "*", a session, or of an account that isn't here and so can't be looked up
     kind, _, tail = parts[5].partition("/")
