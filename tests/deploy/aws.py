@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from sekisho.sandbox.access import write_access
 from sekisho.sandbox.server import Server
 
 PROFILE = "sekisho-{account}"
+AWS_CLI = next(iter(Path(sys.prefix).glob("aws-cli/awscli/v2/*/dist/aws")), None)
 _READS = ("Get", "List", "Describe", "Generate", "Simulate")
 
 

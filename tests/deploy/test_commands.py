@@ -17,7 +17,7 @@ from sekisho import load
 from sekisho.deploy.changes import changes, shape
 from sekisho.proof import difference
 
-from .aws import PROFILE, Aws
+from .aws import AWS_CLI, PROFILE, Aws
 from .conftest import Start
 
 EXAMPLES = Path(__file__).parents[2] / "src/sekisho/environment/examples"
@@ -25,7 +25,6 @@ COMPANY = (EXAMPLES / "company.yaml").read_text(encoding="utf-8")
 ARTICLE = (EXAMPLES / "article.yaml").read_text(encoding="utf-8")
 ACCOUNTS = ("111122223333", "222233334444", "333344445555", "444455556666", "555566667777", "666677778888")
 J, T = "111122223333", "444455556666"
-AWS_CLI = next(iter(Path(sys.prefix).glob("aws-cli/awscli/v2/*/dist/aws")), None)
 
 
 def test_company_from_nothing_to_nothing(start: Start) -> None:

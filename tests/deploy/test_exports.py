@@ -22,6 +22,9 @@ from sekisho.cli import cli
 from sekisho.deploy.changes import changes
 from sekisho.estate import account_from_json
 
+from .aws import AWS_CLI, PROFILE
+from .conftest import Start
+
 EXAMPLES = Path(__file__).parents[2] / "src/sekisho/environment/examples"
 COMPANY = EXAMPLES / "company.yaml"
 
@@ -110,6 +113,48 @@ def test_cloudformation_passes_cfn_lint(tmp_path: Path) -> None:
     assert len(templates) == 6
     ran = subprocess.run([str(Path(sys.executable).parent / "cfn-lint"), *templates], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stdout
+
+
+def test_cloudformation_deploys_to_the_same_estate(start: Start, tmp_path: Path) -> None:
+    """On the embedded AWS, a stack an account in the order of the file: what `collect` then reads is by `diff` what the file asks for."""
+    folder = exported("cloudformation", tmp_path)
+    sets = json.loads((folder / "stack-sets.json").read_text())["StackSets"]
+    accounts = [a for entry in sets for a in entry["Accounts"]]
+    aws = start(*accounts)
+    for entry in sets:
+        for account in entry["Accounts"]:
+            client = aws.client("cloudformation", account)
+            body = (folder / entry["TemplateFile"]).read_text()
+            client.create_stack(StackName=entry["StackSetName"], TemplateBody=body, Capabilities=entry["Capabilities"])
+            (stack,) = client.describe_stacks(StackName=entry["StackSetName"])["Stacks"]
+            assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+    estate = aws.folder / "estate"
+    assert aws.sekisho("collect", "--accounts", ",".join(accounts), "--out", str(estate)).status == 0
+    equal = aws.sekisho("diff", str(estate), str(COMPANY), profile=None)
+    assert equal.status == 0 and "Equal access" in equal.out, equal
+    same(load(estate), COMPANY)
+
+
+@pytest.mark.skipif(AWS_CLI is None, reason="the AWS CLI isn't installed")
+def test_cloudformation_by_the_aws_cli(start: Start, tmp_path: Path) -> None:
+    """`aws cloudformation deploy`, as the README says: made by a change set; a second time there is nothing to deploy; deleted, nothing is left."""
+    folder = exported("cloudformation", tmp_path, EXAMPLES / "article.yaml")
+    aws = start("111122223333", "444455556666")
+    line = next(line.split() for line in (folder / "README.md").read_text().splitlines() if "--profile 111122223333" in line)
+    env = {**os.environ, **aws.environment, "AWS_ENDPOINT_URL": aws.server.endpoint, "HOME": str(aws.folder)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([str(AWS_CLI), *arguments], env=env, cwd=folder, capture_output=True, text=True, timeout=240)
+
+    deploy = [PROFILE.format(account=a) if a == "111122223333" else a for a in line[1:]]
+    first = run(*deploy)
+    assert first.returncode == 0 and "Successfully created/updated stack" in first.stdout, first
+    assert [u["UserName"] for u in aws.client("iam", "111122223333").list_users()["Users"]] == ["test-user"]
+    again = run(*deploy)
+    assert again.returncode == 0 and "No changes to deploy" in again.stdout, again
+    name = deploy[deploy.index("--stack-name") + 1]
+    aws.client("cloudformation", "111122223333").delete_stack(StackName=name)
+    assert aws.client("iam", "111122223333").list_users()["Users"] == []
 
 
 # --- Terraform ------------------------------------------------------------------------------------------------------------

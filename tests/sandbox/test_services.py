@@ -253,7 +253,10 @@ def test_E_12_what_a_stack_makes_is_told_where_its_template_tells(world: World) 
     set_leave(world, {"Action": "cloudformation:*", "Resource": "*"}, {"Action": "sqs:*", "Resource": "*"})
     cloudformation.create_stack(**unnamed)
     users = json.dumps({"Resources": {"U": {"Type": "AWS::IAM::User"}}})
-    assert "AWS::IAM::User" in refused(world.aws.client("cloudformation").create_stack, StackName="iam", TemplateBody=users)[1]
+    root = world.aws.client("cloudformation")
+    assert refused(root.create_stack, StackName="iam", TemplateBody=users)[0] == "InsufficientCapabilitiesException"
+    change = {"StackName": "iam", "ChangeSetName": "c", "ChangeSetType": "CREATE", "TemplateURL": "https://s3.amazonaws.com/shop/a"}
+    assert "no template from a URL" in refused(root.create_change_set, **change)[1], "moto would make its own IAM of it"
 
 
 def test_E_01_tags_of_what_is_there(world: World) -> None:

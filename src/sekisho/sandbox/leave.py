@@ -25,7 +25,7 @@ _TAGS = ("aws:resourcetag/", "ec2:resourcetag/", "secretsmanager:resourcetag/", 
 
 def allow(work: Work, need: Need, behind: Behind, *, let_unknown_through: bool = False) -> None:
     """Raise AwsFault unless the caller may. ``let_unknown_through``: what can't be told is let pass, everything else is still decided."""
-    request = _request(work, need)
+    request = request_of(work, need)
     if need.unknown:
         named = _names_resources(work, request)
         if named is not None:
@@ -55,7 +55,8 @@ def allow(work: Work, need: Need, behind: Behind, *, let_unknown_through: bool =
         raise
 
 
-def _request(work: Work, need: Need) -> Request:
+def request_of(work: Work, need: Need) -> Request:
+    """What is asked of the policies for a need: as the caller, or as the role that a service acts as."""
     owner = need.owner or owner_of(need.resource, work)
     context = dict(need.context or {})
     if not need.role:

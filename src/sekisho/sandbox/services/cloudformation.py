@@ -47,7 +47,8 @@ def needs(work: Work, behind: Behind) -> list[Need] | None:
     if "StackName" not in params:
         return None
     name = str(params["StackName"])
-    exists, template = behind.stack(work.caller.account, work.caller.region, name)
+    kept = work.store.stack_named(work.caller.account, work.caller.region, name)
+    exists, template = (kept.id, kept.template) if kept is not None else behind.stack(work.caller.account, work.caller.region, name)
     stack = exists or (named(work, "cloudformation", name, "") if name.startswith("arn:") else arn(work, "cloudformation", f"stack/{name}/*"))
     context: dict[str, Any] = tag_context(params)
     for key, value in (
@@ -60,20 +61,23 @@ def needs(work: Work, behind: Behind) -> list[Need] | None:
     tells = ("cloudformation:rolearn", "cloudformation:templateurl", "cloudformation:stackpolicyurl", "cloudformation:changesetname",
              "cloudformation:resourcetypes")  # fmt: skip
     found = [Need(action, stack, context, tells=tells), *pass_role(work, params.get("RoleARN"), _SERVICE)]
+    if params.get("TemplateURL"):
+        raise cannot_tell("The embedded AWS reads no template from a URL: pass TemplateBody.")
     if operation in _VERBS:
         body = params.get("TemplateBody") or (template if operation in ("DeleteStack", "UpdateStack") else None)
         if operation == "ExecuteChangeSet":
-            body = behind.change_set_template(work.caller.account, work.caller.region, str(params.get("ChangeSetName", "")), name)
-        if params.get("TemplateURL"):
-            raise cannot_tell("The embedded AWS reads no template from a URL: pass TemplateBody.")
+            asked = str(params.get("ChangeSetName", ""))
+            own = next((c["template"] for c in kept.change_sets.values() if asked in (c["id"], c["name"])), "") if kept is not None else ""
+            body = own or behind.change_set_template(work.caller.account, work.caller.region, asked, name)
         before = template if operation in ("UpdateStack", "ExecuteChangeSet") else None
-        found += _inside(work, behind, str(body) if body else "", before or "", name)
+        found += _inside(work, behind, str(body) if body else "", before or "", kept.name if kept is not None else name)
     return found
 
 
 def _inside(work: Work, behind: Behind, body: str, before: str, stack: str) -> list[Need]:
     """Leave for what the resources are made, changed or deleted with, by the caller (E-12) or by the role that is handed over (E-13)."""
-    role = str(work.params.get("RoleARN") or "")
+    kept = work.store.stack_named(work.caller.account, work.caller.region, stack)
+    role = str(work.params.get("RoleARN") or (kept.role if kept is not None else ""))
     there = behind.stack_resources(work.caller.account, work.caller.region, stack)
     old = {logical: (kind, has) for logical, kind, has in templates.resources(templates.read(before))} if before else {}
     template = templates.read(body) if body else {"Resources": {}}
@@ -104,9 +108,7 @@ def _depends(properties: Any) -> bool:
 def _asked(work: Work, behind: Behind, kind: str, verb: str, properties: Mapping[str, Any], physical: str) -> list[Need]:
     """What one resource asks for as it is made, changed or deleted. Raises AwsFault where that can't be told."""
     if kind.startswith("AWS::IAM::"):
-        raise cannot_tell(
-            f"The embedded AWS doesn't make {kind} through CloudFormation: its IAM is made with IAM's own operations, or by sekisho apply."
-        )
+        return []  # call by call, as it is made (``stacks/carry.py``)
     action = None if kind == "AWS::CloudFormation::Stack" else _action(kind, verb)
     if action is None:
         raise cannot_tell(f"The embedded AWS doesn't know which IAM action makes {kind}, so it can't decide {work.call.operation}.")

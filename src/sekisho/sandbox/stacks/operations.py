@@ -30,7 +30,7 @@ from sekisho.sandbox.store import Stack
 
 _STACK = "AWS::CloudFormation::Stack"
 _GONE = "DELETE_COMPLETE"
-_WITH_TEMPLATE = ("CreateStack", "UpdateStack", "CreateChangeSet")
+_WITH_TEMPLATE = ("CreateStack", "UpdateStack", "CreateChangeSet", "GetTemplateSummary")
 _UNCHANGED = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
@@ -170,6 +170,22 @@ class Stacks:
         change = self._change_set(stack) if "ChangeSetName" in self.work.params else None
         return {"TemplateBody": change["template"] if change else stack.template, "StagesAvailable": ["Original", "Processed"]}
 
+    def summary(self) -> Mapping[str, Any]:
+        """What a template asks for, before anything is made of it."""
+        text = str(self.work.params.get("TemplateBody") or self.the().template)
+        body = reading.plain(templates.read(text))
+        listed = list(templates.resources(body))
+        ours = [(kind, properties) for _, kind, properties in listed if kind.startswith("AWS::IAM::")]
+        named = any(has_own_name(kind, properties) for kind, properties in ours)
+        why = f"The following resource(s) require capabilities: [{', '.join(sorted({k for k, _ in ours}))}]" if ours else None
+        parameters = [
+            {"ParameterKey": name, "DefaultValue": body.get("Default"), "ParameterType": body.get("Type"), "Description": body.get("Description"),
+             "NoEcho": str(body.get("NoEcho", "")).lower() == "true"} for name, body in (body.get("Parameters") or {}).items()
+        ]  # fmt: skip
+        return {"Parameters": parameters, "Description": body.get("Description"), "ResourceTypes": sorted({kind for _, kind, _ in listed}),
+                "Capabilities": [f"CAPABILITY_{'NAMED_' * named}IAM"] if ours else [],
+                "CapabilitiesReason": why, "Version": body.get("AWSTemplateFormatVersion")}  # fmt: skip
+
     # Changes --------------------------------------------------------------------------------------------------------
 
     def read(self, text: str, name: str, arn: str, given: Mapping[str, str], capabilities: list[str]) -> Template:
@@ -178,6 +194,7 @@ class Stacks:
         own = {"AWS::AccountId": caller.account, "AWS::Region": caller.region, "AWS::Partition": "aws", "AWS::StackName": name, "AWS::StackId": arn,
                "AWS::URLSuffix": "amazonaws.com", "AWS::NotificationARNs": []}  # fmt: skip
         found = reading.read(text, given, own)
+        found.in_order(lambda _: True)
         ours = [r for r in found.resources.values() if r.is_iam]
         for resource in ours:
             if not is_known(resource.kind):
@@ -497,6 +514,7 @@ _OPERATIONS: Mapping[str, Callable[[Stacks], Mapping[str, Any]]] = {
     "CreateStack": Stacks.create, "UpdateStack": Stacks.update, "DeleteStack": Stacks.delete, "DescribeStacks": Stacks.describe,
     "ListStacks": Stacks.listed, "DescribeStackEvents": Stacks.events, "DescribeStackResources": Stacks.resources,
     "DescribeStackResource": Stacks.resource, "ListStackResources": Stacks.summaries, "GetTemplate": Stacks.template,
+    "GetTemplateSummary": Stacks.summary,
     "UpdateTerminationProtection": Stacks.protect, "CreateChangeSet": Stacks.create_change_set, "DescribeChangeSet": Stacks.describe_change_set,
     "ListChangeSets": Stacks.list_change_sets, "ExecuteChangeSet": Stacks.execute_change_set, "DeleteChangeSet": Stacks.delete_change_set,
 }  # fmt: skip

@@ -176,7 +176,7 @@ def _holds(value: Any, template: Template, found: dict[str, bool], through: tupl
         return _condition(str(argument), template, found, through)
     if function == "Fn::Equals" and isinstance(argument, list) and len(argument) == 2:
         one, other = (template.filled(a, {}) for a in argument)
-        if any(open_references(x) for x in (one, other)):
+        if any(True for x in (one, other) for _ in open_references(x)):
             raise validation("Template error: a condition can't refer to a resource.")
         return _text(one) == _text(other)
     if function in ("Fn::And", "Fn::Or", "Fn::Not") and isinstance(argument, list) and argument:
