@@ -31,6 +31,8 @@ STAR: Final = Token("", "*")
 ANY: Final = Token("", "?")
 SEGMENT_STAR: Final = Token("", "*:")
 SEGMENT_ANY: Final = Token("", "?:")
+_END: Final = Token("")
+"""Matches nothing: after it stands the next pattern, where several are one row."""
 
 
 class Piece(NamedTuple):
@@ -156,10 +158,14 @@ class Automaton:
         self._stay_colon = stay
         self._stay_else = stay | stay_but_colon
         self.accept = 1 << len(row)
-        self.start = self._close(1)
+        self.start = self.closed(1)
         self.alphabet = frozenset(self._advance)
 
-    def _close(self, state: int) -> int:
+    def moves(self, char: str) -> tuple[int, int]:
+        """What a character does to the states; characters that do the same can't be told apart."""
+        return self._advance.get(char, self._advance_else), self._stay_colon if char == ":" else self._stay_else
+
+    def closed(self, state: int) -> int:
         """Skip over stars, which may match nothing."""
         while True:
             wider = state | ((state & self._free) << 1)
@@ -171,7 +177,7 @@ class Automaton:
         """The states after one more character; 0 when nothing can match any more."""
         moved = (state & self._advance.get(char, self._advance_else)) << 1
         stayed = state & (self._stay_colon if char == ":" else self._stay_else)
-        return self._close(moved | stayed)
+        return self.closed(moved | stayed)
 
 
 class StringClass(NamedTuple):
@@ -211,22 +217,63 @@ def classes(patterns: Sequence[Pattern], *, limit: int = 4096) -> list[StringCla
     return singles + _wild_classes(wild, literal_masks.keys(), limit)
 
 
+class _SideBySide:
+    """The automata of several patterns as one: their states stand one after another in one number, so that a step moves all at once."""
+
+    def __init__(self, wild: Sequence[tuple[int, Pattern]]) -> None:
+        row: list[Token] = []
+        starts = 0
+        self._ends: list[tuple[int, int]] = []
+        for i, pattern in wild:
+            starts |= 1 << len(row)
+            self._ends.append((1 << (len(row) + len(pattern.row)), 1 << i))
+            row += [*pattern.row, _END]
+        self._machine = Automaton(row)
+        self._all_ends = sum(end for end, _ in self._ends)
+        self.step = self._machine.step
+        self.start = self._machine.closed(starts)
+        self.alphabet = self._machine.alphabet - {""}
+        self._masks: dict[int, int] = {}
+
+    def accepted(self, states: int) -> int:
+        """Which patterns match what brought to ``states``."""
+        ends = states & self._all_ends
+        found = self._masks.get(ends)
+        if found is None:
+            found = self._masks[ends] = sum(bit for end, bit in self._ends if ends & end)
+        return found
+
+    def after(self, text: str) -> int:
+        states = self.start
+        for char in text:
+            states = self.step(states, char)
+        return states
+
+    def told_apart(self, letters: Iterable[str]) -> list[str]:
+        """The first of the letters that move all states alike."""
+        first: dict[tuple[int, int], str] = {}
+        for letter in letters:
+            first.setdefault(self._machine.moves(letter), letter)
+        return list(first.values())
+
+
 def _wild_classes(wild: Sequence[tuple[int, Pattern]], taken: Collection[str], limit: int) -> list[StringClass]:
     """The classes of the patterns with wildcards, without the strings ``taken``, by walking all patterns' automata side by side."""
-    machines = [p._steps for _, p in wild]
-    alphabet: set[str] = set().union(*(m.alphabet for m in machines)) if machines else set()
+    machine = _SideBySide(wild)
+    alphabet = machine.alphabet
     outside = next(c for c in chain(_LETTERS_OUTSIDE, map(chr, range(0x100, 0x10FFF))) if c not in alphabet)
     letters = [outside, *sorted(alphabet, key=lambda c: (not c.isalnum(), c))]
-    first = tuple(m.start for m in machines)
-    seen = {first: ""}
-    queue = [first]
+    step, accepted = machine.step, machine.accepted
+    seen = {machine.start: ""}
+    queue = [machine.start]
     found: dict[int, str] = {}
+    told_apart = machine.told_apart(letters)
     for states in queue:
         text = seen[states]
         if text not in taken:
-            found.setdefault(_accepted(wild, machines, states), text)
-        for letter in letters:
-            following = tuple(m.step(s, letter) for m, s in zip(machines, states, strict=True))
+            found.setdefault(accepted(states), text)
+        for letter in told_apart if text else letters:
+            following = step(states, letter)
             if following not in seen:
                 if len(seen) >= limit:
                     raise TooManyClasses
@@ -235,41 +282,36 @@ def _wild_classes(wild: Sequence[tuple[int, Pattern]], taken: Collection[str], l
             elif not seen[following] and not text and letter not in taken:
                 # The empty string reads badly as a witness, and counts as no value for set operators (C-19).
                 seen[following] = letter
-                found[_accepted(wild, machines, following)] = letter
-    hidden = {_accepted(wild, machines, states) for states in queue} - found.keys()
+                found[accepted(following)] = letter
+    hidden = {accepted(states) for states in queue} - found.keys()
     if hidden:
-        found.update(_other_witnesses(hidden, wild, machines, letters, taken))
+        found.update(_other_witnesses(hidden, machine, letters, taken))
     return [StringClass(text, mask) for mask, text in found.items()]
 
 
-def _accepted(wild: Sequence[tuple[int, Pattern]], machines: Sequence[Automaton], states: Sequence[int]) -> int:
-    return sum(1 << i for (i, _), m, s in zip(wild, machines, states, strict=True) if s & m.accept)
-
-
-def _other_witnesses(
-    hidden: set[int], wild: Sequence[tuple[int, Pattern]], machines: Sequence[Automaton], letters: Sequence[str], taken: Collection[str]
-) -> dict[int, str]:
+def _other_witnesses(hidden: set[int], machine: _SideBySide, letters: Sequence[str], taken: Collection[str]) -> dict[int, str]:
     """The shortest free string of each hidden class, whose shortest strings are taken; a class without one isn't in the result.
 
     Walks the automata once more, now telling apart whether the string so far is the beginning of a taken one. A string that isn't can
     never become taken, so that beginnings and states are finite together. Raises TooManyClasses when the walk gets too long to tell.
     """
+    step, accepted = machine.step, machine.accepted
     # A taken string of another class is no obstacle.
-    beginnings = {t[:i] for t in taken if _accepted(wild, machines, _after(machines, t)) in hidden for i in range(len(t) + 1)}
+    beginnings = {t[:i] for t in taken if accepted(machine.after(t)) in hidden for i in range(len(t) + 1)}
     found: dict[int, str] = {}
-    first = _after(machines, "")
+    first = machine.start
     queue = [("", first)]
-    seen: set[tuple[str | None, tuple[int, ...]]] = {("" if "" in beginnings else None, first)}
+    seen: set[tuple[str | None, int]] = {("" if "" in beginnings else None, first)}
     for text, states in queue:
         if text not in taken:
-            mask = _accepted(wild, machines, states)
+            mask = accepted(states)
             if mask in hidden and mask not in found:
                 found[mask] = text
                 if found.keys() == hidden:
                     break
         for letter in letters:
             longer = text + letter
-            following = tuple(m.step(s, letter) for m, s in zip(machines, states, strict=True))
+            following = step(states, letter)
             known = (longer if longer in beginnings else None, following)
             if known not in seen:
                 if len(seen) >= _STEPS_TRIED:
@@ -277,13 +319,6 @@ def _other_witnesses(
                 seen.add(known)
                 queue.append((longer, following))
     return found
-
-
-def _after(machines: Sequence[Automaton], text: str) -> tuple[int, ...]:
-    states = [m.start for m in machines]
-    for char in text:
-        states = [m.step(s, char) for m, s in zip(machines, states, strict=True)]
-    return tuple(states)
 
 
 # Characters whose lower-case form is a letter of a policy's alphabet besides that letter's own upper case (C-33).

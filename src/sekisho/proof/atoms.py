@@ -28,7 +28,7 @@ from sekisho.policy import Settings
 from sekisho.policy.condition import Context, ReadyCondition, Test, Value, normal_value
 from sekisho.policy.keys import KEYS, MANY, key_of, spelled
 from sekisho.policy.matching import ReadyStatement
-from sekisho.policy.operators import Address, Cut, Operator, Span, Unknown, Unreadable, address, moment, number
+from sekisho.policy.operators import Address, Cut, Operator, Quantifier, Span, Unknown, Unreadable, address, moment, number
 from sekisho.policy.pattern import Pattern, StringClass, TooManyClasses, classes, folded_pattern
 from sekisho.policy.variables import Template, template
 
@@ -57,7 +57,7 @@ class Ask:
     main: str | None
     test: Test
     row: Operator | None
-    quantified: bool
+    quantifier: Quantifier | None
     templates: tuple[Template, ...] = ()
     fixed: Mapping[str, Value] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
@@ -116,9 +116,9 @@ def bind(ready: ReadyCondition, expands: bool, settings: Settings, fixed: Mappin
     used = {k: v for k in (ready.key, *ready.also) if (v := fixed.get(k)) is not None}
     name = (condition.use, ready.key, condition.values, expands and row is not None and row.expands, settings, tuple(used.items()), free)
     main = ready.key if ready.key in free else None
-    quantified = condition.use.quantifier is not None
+    quantifier = condition.use.quantifier
     if not ready.also:
-        return Ask(name, free, main, ready.test, row, quantified, settings=settings, known_wants=ready.wants or ())
+        return Ask(name, free, main, ready.test, row, quantifier, settings=settings, known_wants=ready.wants or ())
 
     def test(context: Context) -> bool | None:
         return ready.test({**used, **context})
@@ -127,7 +127,7 @@ def bind(ready: ReadyCondition, expands: bool, settings: Settings, fixed: Mappin
     templates = tuple(template(v, expands=expands and row.expands) for v in condition.values)
     value = used.get(ready.key)
     inside = value if isinstance(value, str) else None if value is None else "\n".join(value)
-    return Ask(name, free, main, test, row, quantified, templates, used, settings, None, inside)
+    return Ask(name, free, main, test, row, quantifier, templates, used, settings, None, inside)
 
 
 def bind_resource(ready: ReadyStatement, resource: str, fixed: Mapping[str, Value | None]) -> Ask | Test:
@@ -143,7 +143,7 @@ def bind_resource(ready: ReadyStatement, resource: str, fixed: Mapping[str, Valu
     if not free:
         return test
     name = ("Resource", tuple(e.text for e in entries), ready.statement.resources is None, resource, tuple(used.items()), free)
-    return Ask(name, free, None, test, None, False, inside=resource)
+    return Ask(name, free, None, test, None, None, inside=resource)
 
 
 # --- atoms ---------------------------------------------------------------------------------------------------------------
@@ -352,7 +352,6 @@ class Axis:
         for text in sorted({"", *literals}):
             patterns.setdefault(_literal(text), 0)
         listed = list(patterns)
-        machines = max(1, sum(1 for p in listed if p.literal is None))
         owners = list(patterns.values())
         # Texts that a Resource's or a fixed value's variables stand for change what asks without cuts answer: ask those of every class.
         always = sum(1 << i for i, a in enumerate(self.asks) if a.inside is not None or key not in a.keys or a.main != key)
@@ -361,7 +360,7 @@ class Axis:
         shown = [_shown(p) for p in listed]
         wild_shown = [(i, shown[i]) for i, p in enumerate(listed) if p.literal is None]
         literal_shown = tuple(s for p, s in zip(listed, shown) if p.literal)
-        found = _plain_classes(listed) or classes(listed, limit=max(64, min(MOST_ATOMS, self._work // machines // 8)))
+        found = _plain_classes(listed) or classes(listed, limit=max(64, min(MOST_ATOMS, self._work // 40)))
         if len(found) > 16 * MOST_ATOMS:
             raise TooManyAtoms
         for text, matched in sorted(found, key=lambda c: (c.matched.bit_count(), c.matched)):
@@ -459,33 +458,38 @@ class Axis:
 
     def _several(self, key: str, asks: Sequence[Ask], given: Context) -> None:
         """Several values at once. Without a set operator they all look alike (C-27); with one, what matters is which classes are among
-        them: the answers for a set and one value more follow from the answers for both, so all sets are found by adding one at a time."""
-        if not any(ask.quantified and ask.main == key for ask in asks):
+        them (C-24): what holds of any of the values holds of a set if it does of one, what holds of all if it does of each. So the answers
+        for a set and one value more follow from the answers for both, and all sets are found by adding one at a time."""
+        bit = {ask: 1 << i for i, ask in enumerate(self.asks)}
+        of_any, of_all = (sum(bit[a] for a in asks if a.quantifier == name and a.main == key) for name in ("ForAnyValue", "ForAllValues"))
+        if not of_any | of_all:
             self._put({**given, key: ("several", "values")}, ("several", "values"))
             return
         singles: dict[tuple[int, int], str] = {}
         for text in ("", *(v for a in list(self.atoms) if isinstance(v := a.context.get(key), str))):
             # Twice: an empty string alone in a list is no value at all (C-19), and one among others is.
-            signature = self._asked({**given, key: (text, text)})
-            singles.setdefault(signature[1:], text)
+            _, sure, unsure = self._asked({**given, key: (text, text)})
+            singles.setdefault((sure, unsure), text)
         self._put({**given, key: ("",)}, ("",))
         found: dict[tuple[int, int], tuple[str, ...]] = {s: (t,) if t else (t, t) for s, t in singles.items()}
-        queue = list(found.values())
+        queue = list(found.items())
+        rest = ~of_any  # of any other ask two values are no more than one: it answers alike for all sets, or asks it of all
         trials = 0
-        for values in queue:
-            for text in singles.values():
-                if text in values:
-                    continue
-                trials += len(self.asks)
+        for (sure, unsure), values in queue:
+            for (more_sure, more_unsure), text in singles.items():
+                trials += 1
                 if trials > self._trials or len(found) > MOST_ATOMS:
                     raise TooManyAtoms
-                wider = (*values, text)
-                signature = self._asked({**given, key: wider})
-                if signature[1:] not in found:
-                    found[signature[1:]] = wider
-                    queue.append(wider)
-        for several in queue:
-            self._put({**given, key: several}, several)
+                may, more_may = sure | unsure, more_sure | more_unsure
+                now = (sure | more_sure) & of_any | sure & more_sure & rest
+                signature = now, ((may | more_may) & of_any | may & more_may & rest) & ~now
+                if signature not in found:
+                    wider = (*values, text)
+                    found[signature] = wider
+                    queue.append((signature, wider))
+        nature = self._nature({**given, key: ("several", "values")})
+        for (sure, unsure), several in queue:
+            self._put({**given, key: several}, several, (nature, sure, unsure))
 
     def _together(self) -> None:
         """Keys of which one is a variable in another's values: each value of the variables tried, the rest unseen."""
@@ -536,8 +540,13 @@ class TooManyAtoms(Exception):
     """More values are told apart than can be listed."""
 
 
-def axes_of(asks: Iterable[Ask]) -> tuple[Axis, ...]:
-    """The axes of a set of asks, in a fixed order; keys that one ask puts together are one axis."""
+KnownAxes = dict[tuple[object, ...], Axis]
+"""Axes that were worked out before, by their keys and asks: questions of one estate ask the same of the same keys over and over."""
+_AXES_KEPT = 2_000
+
+
+def axes_of(asks: Iterable[Ask], known: KnownAxes | None = None) -> tuple[Axis, ...]:
+    """The axes of a set of asks, in a fixed order; keys that one ask puts together are one axis. Those in ``known`` aren't made again."""
     home: dict[str, str] = {}
 
     def root(key: str) -> str:
@@ -559,8 +568,20 @@ def axes_of(asks: Iterable[Ask]) -> tuple[Axis, ...]:
         asked.setdefault(root(ask.keys[0]), []).append(ask)
     # Many keys share what is spent on finding their values: all together take seconds at most.
     effort = min(1.0, 8 / len(members)) if members else 1.0
-    axes = [Axis(sorted(keys), asked[r], effort=effort) for r, keys in members.items()]
+    axes = [_axis(sorted(keys), asked[r], effort, known) for r, keys in members.items()]
     return tuple(sorted(axes, key=lambda axis: (_ORDER.get(axis.keys[0], len(_ORDER)), axis.keys)))
+
+
+def _axis(keys: Sequence[str], asks: Sequence[Ask], effort: float, known: KnownAxes | None) -> Axis:
+    if known is None:
+        return Axis(keys, asks, effort=effort)
+    mark = (tuple(keys), tuple(asks), effort)
+    found = known.get(mark)
+    if found is None:
+        if len(known) >= _AXES_KEPT:
+            known.clear()
+        found = known[mark] = Axis(keys, asks, effort=effort)
+    return found
 
 
 _ORDER = {
@@ -852,4 +873,6 @@ def _moment_text(key: str, value: Decimal) -> str:
     return f"{value:f}" if -20 < value.adjusted() < 20 else str(value)
 
 
-__all__ = ["CLOCK", "Address", "Ask", "Atom", "Axis", "Between", "Cell", "Kind", "Strings", "TooManyAtoms", "axes_of", "bind", "bind_resource"]
+__all__ = [
+    "CLOCK", "Address", "Ask", "Atom", "Axis", "Between", "Cell", "Kind", "KnownAxes", "Strings", "TooManyAtoms", "axes_of", "bind", "bind_resource",
+]  # fmt: skip

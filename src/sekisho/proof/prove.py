@@ -20,7 +20,7 @@ from sekisho.policy import DEFAULT, Policy, Settings
 from sekisho.policy.condition import Context, Value
 from sekisho.policy.keys import spelled
 from sekisho.policy.matching import ReadyStatement, ready_policy
-from sekisho.proof.atoms import Ask, bind, bind_resource
+from sekisho.proof.atoms import Ask, KnownAxes, bind, bind_resource
 from sekisho.proof.region import OTHERS, Region, Space, TooManyCells
 from sekisho.proof.requests import possible_requests, presence
 
@@ -31,20 +31,32 @@ VARIED = ("aws:viaawsservice", "aws:securetransport", "aws:principalisawsservice
 """Keys that follow from the principal only as a rule: a proof is about all their values, and a context that doesn't say has the usual one."""
 
 
-FEWEST_STEPS = 10_000
-"""What a question always gets; nearly all need less."""
-
-
 class Patience:
-    """How many steps each of many questions gets that one answer asks: fewer after each whose regions multiplied beyond measure, so that an
-    estate full of such questions comes to an end. All are answered in full until then."""
+    """What one answer over many questions spends on those whose regions multiply beyond measure: each takes half of what is left, so that an
+    estate full of them comes to an end. All are answered in full until then, and nearly all need less than what every question gets.
+
+    ``axes``: the questions' axes, which are as a rule the same ones.
+    """
+
+    MOST_IN_VAIN = 1_200_000
+    EACH = 10_000
+    FEWEST = 1_000
 
     def __init__(self) -> None:
         self.exceeded = 0
+        self.axes: KnownAxes = {}
+        self._in_vain = 0
 
     @property
     def steps(self) -> int:
-        return max(FEWEST_STEPS, Space.MOST_STEPS // (1 + 4 * self.exceeded))
+        """How many the next question gets."""
+        each = self.EACH if self._in_vain < 2 * self.MOST_IN_VAIN else self.FEWEST
+        return min(Space.MOST_STEPS, max((self.MOST_IN_VAIN - self._in_vain) // 2, each))
+
+    def lose(self, steps: int) -> None:
+        """A question has taken so many and came to nothing."""
+        self.exceeded += 1
+        self._in_vain += steps
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,8 @@ def prove_question(question: Question, given: Mapping[str, Value | None] | None 
         boxes.asks += [presence(k, fixed) for k in boxes.free_keys() if k.startswith(prefixes) and k not in fixed]
         if "*" + prefixes[0] not in fixed:
             boxes.asks.append(presence("*" + prefixes[0], fixed))
-    space = Space(boxes.asks, fixed=fixed, usual=usual, most_steps=(patience or Patience()).steps)
+    patience = patience or Patience()
+    space = Space(boxes.asks, fixed=fixed, usual=usual, most_steps=patience.steps, known_axes=patience.axes)
     reasons = list(_reasons(question, space))
     try:
         sure, unsure = _answers(question, boxes, space)
@@ -159,16 +172,28 @@ def prove_question(question: Question, given: Mapping[str, Value | None] | None 
             unsure = space.either(unsure, space.both(sure, space.both(needed, companion_unsure)))
             sure = space.both(sure, space.either(space.minus(1, needed), companion_sure))
     except TooManyCells as error:
-        if patience is not None:
-            patience.exceeded += 1
+        patience.lose(space.steps)
         space = Space(fixed=fixed, usual=usual)
         return Proof(question, space.nothing(), space.everything(), (too_many(error),))
     return Proof(question, Region(space, sure), Region(space, unsure), tuple(dict.fromkeys(reasons)) if unsure else ())
 
 
-def too_many(error: TooManyCells) -> str:
+def too_many(error: TooManyCells, what: str = "tell apart") -> str:
     """Why an answer is unknown, with the keys that multiply."""
-    return f"too many combinations to tell apart of {', '.join(spelled(k) for k in error.keys if not k.startswith('*'))}"
+    return f"too many combinations to {what} of {', '.join(spelled(k) for k in error.keys if not k.startswith('*'))}"
+
+
+def listed(*regions: Region) -> tuple[list[list[dict[str, Any]]], tuple[str, ...]]:
+    """Regions as JSON; where one is made up of more boxes than can be listed, it is empty, and why is said besides: it isn't known from here."""
+    shown: list[list[dict[str, Any]]] = []
+    reasons: dict[str, None] = {}
+    for region in regions:
+        try:
+            shown.append(region.to_json())
+        except TooManyCells as error:
+            shown.append([])
+            reasons[too_many(error, "list")] = None
+    return shown, tuple(reasons)
 
 
 def fixed_keys(question: Question, given: Mapping[str, Value | None] | None = None) -> tuple[dict[str, Value | None], dict[str, Value]]:
@@ -256,16 +281,17 @@ def union(space: Space, nodes: Iterable[int]) -> int:
 
 def _answers(question: Question, boxes: _Boxes, space: Space) -> tuple[int, int]:
     """Where the question is surely allowed, and where it can't be known (decide's two readings, of all contexts at once)."""
-    denied = [boxes.of(m, space) for m in question.denies]
-    surely_denied, maybe_denied = union(space, (d[0] for d in denied)), union(space, (d[1] for d in denied))
     sure = may = 1
     for clause in question.clauses:
         held = [boxes.of(m, space) for m in clause.matched]
-        sure = space.both(sure, union(space, (h[0] for h in held)))
         may = space.both(may, 1 if clause.unknown else union(space, (h[1] for h in held)))
+        if not may:
+            return 0, 0
+        sure = space.both(sure, union(space, (h[0] for h in held)))
+    denied = [boxes.of(m, space) for m in question.denies]
+    surely_denied, maybe_denied = union(space, (d[0] for d in denied)), union(space, (d[1] for d in denied))
     sure = 0 if question.unknown else space.minus(sure, maybe_denied)
     return sure, space.minus(space.minus(may, surely_denied), sure)
-
 
 
 def _needs_companion(space: Space, prefixes: tuple[str, ...], fixed: Mapping[str, Value | None]) -> int:

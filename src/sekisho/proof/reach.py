@@ -31,7 +31,7 @@ from sekisho.policy.pattern import Pattern, TooManyClasses
 from sekisho.policy.principals import Grant
 from sekisho.proof.atoms import Ask
 from sekisho.proof.kinds import kinds
-from sekisho.proof.prove import Patience, bound, box_of, fixed_keys, prove_question, too_many, union
+from sekisho.proof.prove import Patience, bound, box_of, fixed_keys, listed, prove_question, too_many, union
 from sekisho.proof.region import OTHERS, Region, Space, TooManyCells
 from sekisho.proof.requests import sent_with
 
@@ -173,14 +173,15 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """The contract's row, and besides how the call can be signed and what isn't known."""
+        (obtain, unknown), many = listed(self.obtain, self.unknown)
+        (use, unsure), many_uses = listed(self.use, self.used.unsure)
         row: dict[str, Any] = {
-            "principal": self.principal, "role": self.role, "hops": list(self.hops), "obtain": self.obtain.to_json(), "use": self.use.to_json(),
-            "credentials": list(self.kinds),
+            "principal": self.principal, "role": self.role, "hops": list(self.hops), "obtain": obtain, "use": use, "credentials": list(self.kinds),
         }  # fmt: skip
-        if self.unknown:
-            row["unknown"] = {"region": self.unknown.to_json(), "reasons": list(self.reasons)}
-        if self.used.unsure:
-            row["use_unknown"] = {"region": self.used.unsure.to_json(), "reasons": list(self.used.reasons)}
+        if self.unknown or many:
+            row["unknown"] = {"region": [{}] if many else unknown, "reasons": [*self.reasons, *many]}
+        if self.used.unsure or many_uses:
+            row["use_unknown"] = {"region": [{}] if many_uses else unsure, "reasons": [*self.used.reasons, *many_uses]}
         return row
 
 
@@ -453,7 +454,8 @@ class Reach:
                 trusted[-1] |= part.callers
                 asks.update(dict.fromkeys(part.filled.asks()))
         self._reachable = _transposed(trusted, len(self._callers))
-        self._space = Space(asks, most_steps=1_000_000 + 2_000 * (len(self._callers) + len(self._roles)))
+        steps = 300_000 + 2_500 * (len(self._callers) + len(self._roles))
+        self._space = Space(asks, most_steps=steps, known_axes=self.patience.axes)
         self._kept: dict[int, tuple[int, int]] = {}
         self._tagged = any(k.startswith(prefixes) for prefixes, _ in COMPANIONS for k in self._space.axis_of_key)
 
@@ -1049,7 +1051,7 @@ class Reach:
         try:
             return self._together(found)
         except TooManyCells as error:
-            self.patience.exceeded += 1
+            self.patience.lose(Space.MOST_STEPS // 8)
             space = Space()
             return Use(space.nothing(), space.everything(), space.everything(), (too_many(error),))
 
@@ -1134,7 +1136,7 @@ class Reach:
             unsure = unsure | care
             reasons[f"the policies of {role.arn} tell more requests apart than can be listed"] = None
         except TooManyCells as error:
-            self.patience.exceeded += 1
+            self.patience.lose(Space.MOST_STEPS // 8)
             space = Space()
             return Use(space.nothing(), space.everything(), space.everything(), (too_many(error),))
         return Use(works, unsure, care, tuple(reasons))
@@ -1179,7 +1181,7 @@ class Reach:
                         unsure |= edge.unsure & sent
                         reasons = (*reasons, *edge.reasons)
         except TooManyCells as error:
-            self.patience.exceeded += 1
+            self.patience.lose(Space.MOST_STEPS // 8)
             unsure, reasons = unsure.space.everything(), (*reasons, too_many(error))
         return Use(works, unsure, care, reasons)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sekisho.decision.decide import COMPANIONS
 from sekisho.policy.condition import Context, Value
-from sekisho.proof.atoms import Ask, Axis, absent_or_given, axes_of, box_json
+from sekisho.proof.atoms import Ask, Axis, KnownAxes, absent_or_given, axes_of, box_json
 
 Box = Mapping[str, int]
 """One box: axis name → the bit mask of the atoms that it allows; an axis that isn't in it may be anything."""
@@ -23,6 +23,10 @@ Box = Mapping[str, int]
 
 OTHERS: Mapping[str, tuple[str, ...]] = {"*" + prefixes[0]: prefixes for prefixes, _ in COMPANIONS}
 """Keys of our own (no request has a key with a star): whether a context has keys of these prefixes besides those that are axes (D-26)."""
+
+
+MOST_BOXES = 2_000
+"""Boxes that a region is listed as."""
 
 
 class TooManyCells(Exception):
@@ -37,10 +41,10 @@ class Space:
     """What contexts are told apart by: the axes, and the keys that are fixed (``fixed``; None: known to be absent).
 
     ``usual`` are values that a context has unless it says otherwise (``aws:ViaAWSService`` is false). ``asks`` are the tests that made the
-    axes. A space only grows by remembering what it has worked out; what it answers never changes.
+    axes; ``known_axes`` are axes made before, by others. A space only grows by remembering what it has worked out; what it answers never changes.
     """
 
-    MOST_STEPS = 600_000
+    MOST_STEPS = 500_000
 
     def __init__(
         self,
@@ -49,11 +53,12 @@ class Space:
         fixed: Mapping[str, Value | None] | None = None,
         usual: Mapping[str, Value] | None = None,
         most_steps: int = MOST_STEPS,
+        known_axes: KnownAxes | None = None,
     ) -> None:
         self.asks = tuple(dict.fromkeys(asks))
         self.fixed = dict(fixed or {})
         self.usual = dict(usual or {})
-        self.axes: tuple[Axis, ...] = axes_of(self.asks)
+        self.axes: tuple[Axis, ...] = axes_of(self.asks, known_axes)
         self.level_of = {axis.name: i for i, axis in enumerate(self.axes)}
         self.axis_of_key = {key: i for i, axis in enumerate(self.axes) for key in axis.keys}
         self.full = [axis.full for axis in self.axes]
@@ -67,31 +72,34 @@ class Space:
         self._joined: dict[int, tuple[Space, Space]] = {}
         self.steps = 0
         self.most_steps = most_steps
+        self.known_axes = known_axes
 
     # Nodes: 0 is nothing, 1 is everything; an edge to 0 isn't kept ---------------------------------------------------
 
-    def node(self, level: int, merged: Mapping[int, int]) -> int:
-        """The node at ``level`` with children → masks."""
-        edges = tuple(sorted((child, mask) for child, mask in merged.items() if child and mask))
-        if not edges:
-            return 0
-        if len(edges) == 1 and edges[0][1] == self.full[level]:
-            return edges[0][0]
-        key = (level, edges)
+    def node(self, level: int, merged: dict[int, int]) -> int:
+        """The node at ``level`` with children → masks, none of them empty; ``merged`` is used up."""
+        merged.pop(0, None)
+        if len(merged) < 2:
+            if not merged:
+                return 0
+            ((child, mask),) = merged.items()
+            if mask == self.full[level]:
+                return child
+        key = (level, tuple(sorted(merged.items())))
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = len(self.levels)
             self.levels.append(level)
-            self.kids.append(edges)
+            self.kids.append(key[1])
         return found
 
     def box(self, masks: Mapping[int, int]) -> int:
         """The node of one box: level → mask."""
         node = 1
         for level in sorted(masks, reverse=True):
-            node = self.node(level, {node: masks[level]})
-            if not node:
+            if not masks[level]:
                 return 0
+            node = self.node(level, {node: masks[level]})
         return node
 
     def both(self, a: int, b: int) -> int:
@@ -315,7 +323,9 @@ class Space:
             else:
                 fixed = {k: v for k, v in self.fixed.items() if k in other.fixed and other.fixed[k] == v}
                 usual = {k: v for k, v in self.usual.items() if other.usual.get(k) == v}
-                wider = Space((*self.asks, *other.asks), fixed=fixed, usual=usual, most_steps=max(self.most_steps, other.most_steps))
+                steps = max(self.most_steps, other.most_steps)
+                known = self.known_axes if self.known_axes is not None else other.known_axes
+                wider = Space((*self.asks, *other.asks), fixed=fixed, usual=usual, most_steps=steps, known_axes=known)
             found = self._joined[id(other)] = (other, wider)
         return found[1]
 
@@ -573,8 +583,26 @@ class Region:
                     changes[key] = value
         return changes
 
+    @property
+    def is_listable(self) -> bool:
+        """Whether it is made up of so few boxes that they can be listed: a small diagram may stand for more than memory holds."""
+        space = self.space
+        known = {0: 0, 1: 1}
+
+        def paths(node: int) -> int:
+            if node not in known:
+                known[node] = sum(paths(child) for child, _ in space.kids[node])
+            return known[node]
+
+        return paths(self.node) <= MOST_BOXES
+
     def boxes(self) -> list[Box]:
-        """Disjoint boxes that make up the region: axis name → mask of its atoms. Empty list: nothing; one empty box: everything."""
+        """Disjoint boxes that make up the region: axis name → mask of its atoms. Empty list: nothing; one empty box: everything.
+
+        Raises TooManyCells where it isn't ``is_listable``.
+        """
+        if not self.is_listable:
+            raise TooManyCells(self.keys)
         rows: list[dict[int, int]] = []
 
         def walk(node: int, path: dict[int, int]) -> None:
@@ -598,11 +626,15 @@ class Region:
         return iter(self.boxes())
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The contract's REGION: a list of disjoint boxes; addresses as the fewest CIDRs; a key that a box leaves out may be anything."""
+        """The contract's REGION: a list of disjoint boxes; addresses as the fewest CIDRs; a key that a box leaves out may be anything.
+
+        Raises TooManyCells where it isn't ``is_listable``.
+        """
         return [box_json(self.space.axes, self.space.level_of, box) for box in self.boxes()]
 
     def __repr__(self) -> str:
-        return f"<Region {'nothing' if self.is_empty else 'everything' if self.is_everything else self.to_json()}>"
+        shown = "nothing" if self.is_empty else "everything" if self.is_everything else self.to_json() if self.is_listable else "of many boxes"
+        return f"<Region {shown}>"
 
 
 def _differing(one: Context, other: Context) -> int:

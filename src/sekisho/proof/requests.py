@@ -22,7 +22,7 @@ def presence(key: str, fixed: Mapping[str, Value | None]) -> Ask:
     def test(context: Context) -> bool:
         return key in context
 
-    return Ask(("present", key), (key,), key, test, None, False)
+    return Ask(("present", key), (key,), key, test, None, None)
 
 
 def is_there(atom: Atom) -> bool:
