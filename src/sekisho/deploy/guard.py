@@ -20,6 +20,7 @@ from sekisho.deploy.effect import states
 from sekisho.deploy.plan import Plan
 from sekisho.environment.mark import MARK
 from sekisho.estate import Account, Estate, Role, User
+from sekisho.policy import Policy
 from sekisho.policy.pattern import action_pattern
 
 ANYWHERE = ("198.18.0.9", "2001:db8:ffff::9")
@@ -68,6 +69,7 @@ class _Asked:
         self.authorizer = Authorizer(estate)
         self.undo: dict[tuple[str, str, str], bool] = {}
         self.open: dict[tuple[object, ...], bool] = {}
+        self.gives: dict[int, bool] = {}
 
     @cached_property
     def named(self) -> Mapping[str, frozenset[str]]:
@@ -84,6 +86,17 @@ class _Asked:
                         elif ":user/" in value:
                             found.setdefault(value, set()).add(role.arn)
         return {k: frozenset(v) for k, v in found.items()}
+
+    @cached_property
+    def trusted(self) -> Mapping[str, frozenset[str]]:
+        """Role → the users that its trust policy can let in, for roles that allow nobody but users by name: all others are out (D-12)."""
+        found: dict[str, frozenset[str]] = {}
+        for role in (r for a in self.estate.accounts for r in a.roles):
+            allows = [s for s in role.trust.statements if not s.denies]
+            named = [p for s in allows for p in (s.principal.aws if s.principal and not s.not_principal else ("*",))]
+            if all(":user/" in p for p in named):
+                found[role.arn] = frozenset(named)
+        return found
 
     def alike(self, user: User) -> tuple[object, ...]:
         """Equal for users of the same policies, groups, path and tags that the same trusts name."""
@@ -118,7 +131,7 @@ class _Asked:
     def holds(self, way: Way) -> bool:
         """Whether a way is open: the sign-in, the switch, and the leave to change IAM."""
         user = self.estate.user(way.user)
-        if user is None:
+        if user is None or user.arn not in self.trusted.get(way.role, (user.arn,)):
             return False
         key = (self.alikes.get(user.arn), way.account, way.role, way.address)
         if key not in self.open:
@@ -161,10 +174,13 @@ class _Asked:
         """Whether a role's own policies could let it change IAM, from wherever: those alone are asked about."""
         if role.is_service_linked:
             return False
-        policies = [*role.inline, *(a.policy for a in role.attached if a.policy is not None)]
-        gives = [s for p in policies for s in p.statements if not s.denies]
-        likely = (x for s in gives for x in s.actions or ("*",) if x.lower().startswith(("iam:", "*")))
-        return any(action_pattern(x).matches(_UNDO[0].lower()) for x in likely)
+        return any(self._gives(p) for p in (*role.inline, *(a.policy for a in role.attached if a.policy is not None)))
+
+    def _gives(self, policy: Policy) -> bool:
+        if id(policy) not in self.gives:
+            allowed = (x for s in policy.statements if not s.denies for x in s.actions or ("*",))
+            self.gives[id(policy)] = any(action_pattern(x).matches(_UNDO[0].lower()) for x in allowed if x.lower().startswith(("iam:", "*")))
+        return self.gives[id(policy)]
 
 
 def may_sign_in(estate: Estate, user: User, address: str) -> bool:
@@ -178,6 +194,8 @@ def guard(plan: Plan, *, callers: Mapping[str, str] | None = None, address: str 
 
     Pure: asks `decide` of the estates that the plan goes through.
     """
+    if not plan.steps:
+        return Verdict()
     addresses = _addresses(plan, address)
     before, after = _Asked(plan.existing), _Asked(plan.outcome)
     old, new = before.ways(addresses), after.ways(addresses)
