@@ -117,7 +117,7 @@ def test_J_4_what_happened_is_what_the_estate_decides(aws: Sandbox, alice: Perso
     assert found.same > 20
     # The refused switch from the cafe has no SwitchRole, and the session called from nowhere else (G-05).
     assert found.undecided["context key aws:sourceip isn't in CloudTrail"] == 1
-    assert set(found.undecided) == {"context key aws:sourceip isn't in CloudTrail", "a sign-in: identity policies don't decide it (F-17)"}
+    assert set(found.undecided) == {"context key aws:sourceip isn't in CloudTrail"}
     # Without the office in the trust policy the switches from there would have been refused, and those alone.
     iam = aws.client("iam", account=T)
     iam.update_assume_role_policy(RoleName="Ops", PolicyDocument=json.dumps(trust(alice.arn, **MFA, IpAddress={"aws:SourceIp": [f"{V6}/128"]})))

@@ -30,7 +30,8 @@ _OF_EVENTS = tuple(c for c in COLUMNS if c not in ("address", "refused"))
 _CALLS = f"""
     SELECT {', '.join(f'e.{c}' for c in (*_KEPT, *_OF_EVENTS))},
            coalesce(CASE WHEN e.address = 'AWS Internal' THEN coalesce(c.address, o.address) END, e.address) AS address,
-           {REFUSED} AS refused, e.error_code IS NOT NULL AND NOT {REFUSED} AS failed,
+           {REFUSED} AS refused,
+           (e.error_code IS NOT NULL AND NOT {REFUSED}) OR coalesce(e.outcome = 'Failure', false) AS failed,
            coalesce(e.address = 'AWS Internal' AND c.address IS NULL AND o.address IS NOT NULL, false) AS assumed
     FROM events e LEFT JOIN consoles c ON c.new_key = e.new_key AND e.address = 'AWS Internal'
         LEFT JOIN lone o ON o.access_key = e.access_key AND e.error_code IS NOT NULL AND e.address = 'AWS Internal'

@@ -25,6 +25,7 @@ from sekisho.trail.coverage import Coverage, coverage_of
 from sekisho.trail.engines import Connection
 from sekisho.trail.request import Asked, Replayer, Row, address_classes, asked_of, mentioned_keys, policies_of
 from sekisho.trail.sessions import REFUSED, prepare_sessions, prepare_switches
+from sekisho.trail.sign_in import ALONE, SIGN_IN_POLICY, STEP_OF_SIGN_IN, SignInDecision, decide_sign_in
 from sekisho.trail.store import Part
 
 CONDITIONS_ONLY_WHEN_MENTIONED = {
@@ -96,6 +97,16 @@ class Replay:
         if not self.coverage.complete or self.undecided:
             return "not known"
         return "no difference in this trail"
+
+
+def _second_of_sign_ins(connection: Connection, found: Replay) -> None:
+    """Records that go with another which is decided: CheckMfa with its ConsoleLogin, SwitchRole with its AssumeRole where that is here (G-06)."""
+    found.second_records += found.undecided.pop(STEP_OF_SIGN_IN, 0)
+    if switches := found.undecided.pop(ALONE, 0):
+        (paired,) = connection.execute("SELECT count(DISTINCT event_id) FROM consoles").fetchone()
+        found.second_records += paired
+        if switches > paired:
+            found.undecided[ALONE] += switches - paired
 
 
 class Way(Protocol):
@@ -172,6 +183,7 @@ def replay(
     if nameless > found.second_records:
         found.undecided["the caller is in an account whose own record isn't here (G-04)"] += nameless - found.second_records
     changed = _decide_all(connection, found, Replayer(estate), whole, tell)
+    _second_of_sign_ins(connection, found)
     tell("joining what differs back to its events")
     names = networks or Networks({})
     for address, n in way.by_address(connection):
@@ -216,7 +228,7 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
     """Make the views ``keyed_alike`` and ``keyed_apart``: events with the columns of a request and two hashes of what makes it distinct.
 
     128 bits, which never meet by chance. Most events are decided as their row of ``requests`` is (alike); those of the console, whose
-    address is in another event, are looked at one by one (apart). Records that don't name their caller are in neither (``_nameless``).
+    address is in another event, and sign-ins, are looked at one by one (apart). Records that don't name their caller are in neither (``_nameless``).
     Gives the SQL of what tells times apart.
     """
     mentioned = mentioned_keys(estate)
@@ -230,7 +242,7 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
     _classes(connection, estate)
     buckets = _buckets(mentioned)
     base = ", ".join([*distinct.values(), "refused", "failed"])
-    apart = "true" if any(own.values()) else "coalesce(address = 'AWS Internal', false)"
+    apart = "true" if any(own.values()) else "coalesce(address = 'AWS Internal', false) OR source = 'signin.amazonaws.com'"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE asking AS
         WITH found AS (
@@ -260,7 +272,8 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
 
 _APART = """
     SELECT e.* REPLACE (coalesce(CASE WHEN e.address = 'AWS Internal' THEN coalesce(s.address, o.address) END, e.address) AS address),
-        k.refused, k.failed, coalesce(e.address = 'AWS Internal' AND s.address IS NULL AND o.address IS NOT NULL, false) AS assumed
+        k.refused, k.failed OR coalesce(e.outcome = 'Failure', false) AS failed,
+        coalesce(e.address = 'AWS Internal' AND s.address IS NULL AND o.address IS NOT NULL, false) AS assumed
     FROM numbered e JOIN (SELECT request, refused, failed FROM asking WHERE apart) k USING (request)
     LEFT JOIN consoles s ON s.new_key = e.new_key AND e.address = 'AWS Internal'
     LEFT JOIN (
@@ -349,16 +362,19 @@ def _refused_requests(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[l
 # --- decisions -----------------------------------------------------------------------------------------------------------
 
 
-_CHANGED_SCHEMA = pa.schema(
+ANSWER = pa.schema(
     [
-        ("id", pa.string()), ("would_be", pa.string()), ("action", pa.string()), ("asked_resource", pa.string()), ("layer", pa.string()),
-        ("policy", pa.string()), ("statement", pa.int64()), ("sid", pa.string()), ("file", pa.string()), ("pointer", pa.string()),
-        ("line", pa.int64()), ("message", pa.string()), ("about_address", pa.bool_()),
+        ("action", pa.string()), ("asked_resource", pa.string()), ("layer", pa.string()), ("policy", pa.string()), ("statement", pa.int64()),
+        ("sid", pa.string()), ("file", pa.string()), ("pointer", pa.string()), ("line", pa.int64()), ("message", pa.string()),
+        ("about_address", pa.bool_()),
     ]
 )  # fmt: skip
-_OF_CHANGED = ", ".join(f"c.{name}" for name in _CHANGED_SCHEMA.names if name != "id")
+"""What an answer rests on, flat: the columns of ``answer_row``."""
+OF_ANSWER = ", ".join(f"c.{name}" for name in ANSWER.names)
+_CHANGED_SCHEMA = pa.schema([("id", pa.string()), ("would_be", pa.string()), *ANSWER])
 CHANGED = f"""
-    CREATE OR REPLACE TEMP TABLE changed AS SELECT a.h1, a.h2, a.refused, a.address AS of_address, a.principal AS of_principal, {_OF_CHANGED}
+    CREATE OR REPLACE TEMP TABLE changed AS
+    SELECT a.h1, a.h2, a.refused, a.address AS of_address, a.principal AS of_principal, c.would_be, {OF_ANSWER}
     FROM changed_rows c JOIN asked a ON CAST(a.id AS VARCHAR) = c.id"""
 """The distinct requests that would be answered otherwise, by their hashes."""
 
@@ -372,15 +388,9 @@ def _decide_all(connection: Connection, found: Replay, replayer: Replayer, whole
             row = Row(*values)
             found.events += n
             found.distinct += 1
-            asked = asked_of(row, replayer.estate)
-            why = asked.why or (None if whole else _undeclared(asked, replayer.estate))
-            if why:
+            decision, why = answered(replayer, row, whole)
+            if decision is None:
                 found.undecided[why] += n
-                continue
-            decision = replayer.decide(row, asked)
-            if decision.outcome == "unknown":
-                for reason in replayer.what_is_missing(row, asked, decision)[:1]:
-                    found.undecided[reason] += n
                 continue
             found.decided += n
             if assumed:
@@ -392,10 +402,24 @@ def _decide_all(connection: Connection, found: Replay, replayer: Replayer, whole
             if decision.allowed != row.refused:
                 found.same += n
                 continue
-            changed.append((str(identity), *_reasons(decision)))
+            changed.append((str(identity), "allowed" if decision.allowed else "refused", *answer_row(decision)))
         tell(f"{found.events:,} of {found.coverage.events:,} events, {found.distinct:,} distinct requests decided")
     columns = [pa.array([c[i] for c in changed], field.type) for i, field in enumerate(_CHANGED_SCHEMA)]
     return pa.Table.from_arrays(columns, schema=_CHANGED_SCHEMA)
+
+
+def answered(replayer: Replayer, row: Row, whole: bool) -> tuple[Decision | SignInDecision | None, str]:
+    """The decision of one distinct request, or None and why there is none."""
+    if row.is_sign_in:
+        return decide_sign_in(row, replayer.estate)
+    asked = asked_of(row, replayer.estate)
+    why = asked.why or (None if whole else _undeclared(asked, replayer.estate))
+    if why:
+        return None, why
+    decision = replayer.decide(row, asked)
+    if decision.outcome == "unknown":
+        return None, replayer.what_is_missing(row, asked, decision)[0]
+    return decision, ""
 
 
 def _undeclared(asked: Asked, estate: Estate) -> str | None:
@@ -416,8 +440,11 @@ def _undeclared(asked: Asked, estate: Estate) -> str | None:
     return None
 
 
-def _reasons(decision: Decision) -> tuple[Any, ...]:
+def answer_row(decision: Decision | SignInDecision) -> tuple[Any, ...]:
     """What the answer rests on, flat: the statement first named, or for an implicit deny the layer and the Allow that came nearest."""
+    if isinstance(decision, SignInDecision):
+        policy = None if decision.allowed else SIGN_IN_POLICY
+        return "signin:Authenticate", decision.principal, "sign_in", policy, None, None, None, None, None, decision.message, not decision.allowed
     request = decision.request
     because = decision.because[0] if decision.because else None
     place = (because.origin or because.place) if because is not None else None
@@ -433,7 +460,7 @@ def _reasons(decision: Decision) -> tuple[Any, ...]:
             about = any(m.condition.lower().endswith("aws:sourceip") for m in near)
             message += f" (nearest: {near[0]})"
     return (
-        "allowed" if decision.allowed else "refused", request.action, request.resource, decision.layer or (because.layer if because else None),
+        request.action, request.resource, decision.layer or (because.layer if because else None),
         because.policy if because else None, because.statement if because else None, because.sid if because else None,
         place.file if place else None, place.pointer if place else None, place.line if place else None, message, about,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from sekisho.decision import Authorizer, CredentialKind, Decision, Question, Request
 from sekisho.decision.decide import Clause, Matched
+from sekisho.decision.sign_in import sign_in_policy
 from sekisho.errors import InputError
 from sekisho.estate import Estate, Group, Role, User
 from sekisho.policy import Policy
@@ -64,6 +65,11 @@ class Row(NamedTuple):
     @property
     def is_switch(self) -> bool:
         return self.source == "sts.amazonaws.com" and self.name.startswith("AssumeRole")
+
+    @property
+    def is_sign_in(self) -> bool:
+        """A step of a console sign-in, which identity policies have no part in (F-17). Calls of AWS Sign-In's own API are calls like others."""
+        return self.source == "signin.amazonaws.com" and self.type != "AwsApiCall"
 
     @property
     def parameters_missing(self) -> bool:
@@ -192,7 +198,7 @@ def asked_of(row: Row, estate: Estate | None = None) -> Asked:
     """The request that the event records. ``estate`` gives IAM names their paths."""
     if row.type == "AwsServiceEvent" or row.type == "AwsCloudTrailInsight":
         return Asked(None, "not a request: written by a service")
-    if row.source == "signin.amazonaws.com":
+    if row.is_sign_in:
         return Asked(None, "a sign-in: identity policies don't decide it (F-17)")
     principal, why = _principal(row)
     if principal is None:
@@ -512,5 +518,7 @@ def policies_of(estate: Estate) -> Iterable[Policy]:
                 yield holder.boundary.policy
         yield from (m.policy for m in account.policies if m.policy is not None)
         yield from (p for _, p in account.resource_policies)
+        if account.sign_in is not None and account.sign_in.enforced:
+            yield sign_in_policy(account.sign_in)
         for level in (*(account.service_control or ()), *(account.resource_control or ())):
             yield from level
