@@ -80,10 +80,12 @@ class Sandbox:
 class Person:
     """A user with a password, an access key and, once enrolled, a device; codes are used one after the other."""
 
+    PASSWORD = "correct-Horse-battery-1"
+
     def __init__(self, sandbox: Sandbox, name: str) -> None:
         self.sandbox, self.name = sandbox, name
         self.arn = f"arn:aws:iam::{J}:user/{name}"
-        self.password = "correct-Horse-battery-1"
+        self.password = self.PASSWORD
         sandbox.client("iam").create_login_profile(UserName=name, Password=self.password)
         self.key: dict[str, str] = sandbox.client("iam").create_access_key(UserName=name)["AccessKey"]
         self.seed = ""

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.people import Sandbox
+from sandbox.people import J, Person, Sandbox, T, allow
 from sekisho.language import CATALOGUES
 
-from .visitor import FIRST_PASSWORD, PASSWORD, ROLE, J, T, Visitor
+from .conftest import the_article
+from .visitor import FIRST_PASSWORD, PASSWORD, ROLE, Visitor
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright isn't installed: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -28,7 +29,7 @@ pytestmark = [
 ]
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 DOCS = Path(__file__).parents[2] / "docs" / "console"
-WIDE, NARROW = {"width": 800, "height": 560}, {"width": 375, "height": 700}
+WIDE, NARROW, TALLEST = {"width": 960, "height": 560}, {"width": 375, "height": 700}, 1200
 
 
 @pytest.fixture(scope="module")
@@ -73,129 +74,283 @@ def look_over(page: Any, name: str) -> None:
     page.set_viewport_size(WIDE)
 
 
-def come_from(page: Any, place: str) -> None:
-    page.locator(".from summary").click()
-    page.locator(f".from input[value='{place}']").check()
-    page.locator(".from form button").click()
+class Reader:
+    """Somebody who reads one language and walks the article in a browser, page by page; each is photographed and looked over."""
+
+    def __init__(self, chromium: Any, language: str, folder: Path) -> None:
+        self.chromium, self.language, self.folder = chromium, language, folder
+        self.said = CATALOGUES[language]  # type: ignore[index]
+        self.taken: list[str] = []
+        self.page: Any = None
+
+    def visit(self, sandbox: Sandbox) -> None:
+        """A fresh browser on a sandbox's sign-in page; the one before had nothing to complain of."""
+        self.leave()
+        self.page = opened(self.chromium, sandbox, self.language)
+
+    def leave(self) -> None:
+        if self.page is not None:
+            assert [c for c in self.page.complaints if "403" not in c] == [], "nothing that the page's policy forbids is asked for"
+            self.page.context.close()
+
+    def photograph(self, name: str) -> None:
+        height = self.page.evaluate("() => document.documentElement.scrollHeight")
+        self.taken.append(name)
+        file = self.folder / f"{self.language}-{len(self.taken):02}-{name}.png"
+        clip = {"x": 0, "y": 0, "width": WIDE["width"], "height": min(max(height, WIDE["height"]), TALLEST)}
+        self.page.screenshot(path=file, full_page=True, clip=clip)
+        assert file.stat().st_size > 5_000
+        look_over(self.page, f"{self.language} {name}")
+
+    def press(self, key: str) -> None:
+        self.page.locator("main").get_by_role("button", name=self.said[key], exact=True).click()
+
+    def follow(self, key: str) -> None:
+        self.page.get_by_role("link", name=self.said[key], exact=True).first.click()
+
+    def fill(self, key: str, text: str) -> None:
+        self.page.get_by_label(self.said[key], exact=True).fill(text)
+
+    def sign_in(self, password: str, code: str = "", user: str = "test-user") -> None:
+        self.fill("signin.user", user)
+        self.fill("signin.password", password)
+        self.press("signin.go")
+        if code:
+            self.fill("mfa.code", code)
+            self.press("mfa.go")
+
+    def switch(self) -> None:
+        self.follow("nav.switch")
+        self.fill("switch.account", T)
+        self.fill("switch.role", ROLE)
+        self.press("switch.go")
+
+    def alert(self) -> str:
+        text: str = self.page.get_by_role("alert").first.inner_text()
+        return text
+
+    def come_from(self, place: str) -> None:
+        self.page.locator(".from summary").click()
+        self.page.locator(f".from input[value='{place}']").check()
+        self.page.locator(".from form button").click()
+        self.page.locator(".from summary strong", has_text=place).wait_for()
+
+
+def enrolled(sandbox: Sandbox) -> Visitor:
+    """The phone of the article's user, whose device is enrolled; and an administrator who may read IAM and CloudTrail."""
+    phone = Visitor(sandbox)
+    phone.first_sign_in()
+    phone.enrol()
+    sandbox.user("administrator", allow(["iam:Get*", "iam:List*", "cloudtrail:LookupEvents"]))
+    return phone
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_article_step_by_step(article: Sandbox, chromium: Any, language: str, tmp_path: Path) -> None:
-    said = CATALOGUES[language]  # type: ignore[index]
+def test_the_article_step_by_step(chromium: Any, language: str, tmp_path: Path) -> None:
+    """Its figures in its order: the set-up without a restriction, then each way to restrict it, tried from the cafe."""
     folder = DOCS if os.environ.get("SEKISHO_PHOTOS") else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
-    phone = Visitor(article)  # keeps the seed and makes the codes
-    page = opened(chromium, article, language)
-    taken: list[str] = []
+    reader = Reader(chromium, language, folder)
+    with the_article("none", tmp_path) as sandbox:
+        without_restriction(reader, sandbox)
+    for walk, method in ((method_1, "method 1"), (method_2, "method 2"), (method_3, "method 3")):
+        with the_article(method, tmp_path) as sandbox:
+            walk(reader, sandbox, enrolled(sandbox))
+    reader.leave()
+    assert len(reader.taken) == 25
 
-    def photograph(name: str, *, alert: bool = False) -> None:
-        if alert:
-            page.get_by_role("alert").first.scroll_into_view_if_needed()
-        else:
-            page.evaluate("() => scrollTo(0, 0)")
-        taken.append(name)
-        page.screenshot(path=folder / f"{language}-{len(taken):02}-{name}.png")
-        look_over(page, f"{language} {name}")
 
-    def press(key: str) -> None:
-        page.locator("main").get_by_role("button", name=said[key], exact=True).click()
-
-    photograph("sign-in")
-    page.get_by_label(said["signin.user"]).fill("test-user")
-    page.get_by_label(said["signin.password"]).fill(FIRST_PASSWORD)
-    press("signin.go")
-    photograph("first-password")
-    page.get_by_label(said["password.old"], exact=True).fill(FIRST_PASSWORD)
-    page.get_by_label(said["password.new"], exact=True).fill(PASSWORD)
-    page.get_by_label(said["password.again"], exact=True).fill(PASSWORD)
-    press("password.change")
-    photograph("home-without-mfa")
-    page.get_by_role("link", name=said["nav.security"], exact=True).click()
-    photograph("security")
-    press("device.make")
-    page.locator("details", has_text=said["enrol.no_camera"]).locator("summary").click()
+def without_restriction(reader: Reader, sandbox: Sandbox) -> None:
+    said, phone = reader.said, Visitor(sandbox)  # the phone keeps the seed and makes the codes
+    reader.visit(sandbox)
+    page = reader.page
+    reader.photograph("sign-in")
+    reader.sign_in(FIRST_PASSWORD)
+    reader.photograph("first-password")
+    reader.fill("password.old", FIRST_PASSWORD)
+    reader.fill("password.new", PASSWORD)
+    reader.fill("password.again", PASSWORD)
+    reader.press("password.change")
+    reader.photograph("home-without-mfa")
+    reader.follow("nav.groups")
+    assert "iam:ListGroups" in reader.alert(), "few rights in IAM, and no others"
+    reader.photograph("few-rights")
+    reader.follow("nav.security")
+    reader.photograph("security")
+    reader.press("device.make")
+    secret = page.locator("details", has_text=said["enrol.no_camera"])
+    secret.locator("summary").click()
     phone.seed = page.locator(".seed").inner_text()
-    page.locator("details", has_text=said["enrol.no_camera"]).locator("summary").click()
+    secret.locator("summary").click()
     assert page.get_by_alt_text(said["enrol.qr"]).evaluate("image => image.naturalWidth") > 100, "the picture is there"
-    photograph("enrol")
-    page.get_by_label(said["enrol.first"]).fill(phone.code())
-    page.get_by_label(said["enrol.second"]).fill(phone.code())
-    press("enrol.go")
+    reader.photograph("enrol")
+    reader.fill("enrol.first", phone.code())
+    reader.fill("enrol.second", phone.code())
+    reader.press("enrol.go")
     page.get_by_text(said["device.enabled"]).wait_for()
+    reader.photograph("enrolled")
     page.get_by_role("button", name=said["base.sign_out"]).click()
-    page.get_by_label(said["signin.user"]).fill("test-user")
-    page.get_by_label(said["signin.password"]).fill(PASSWORD)
-    press("signin.go")
-    photograph("mfa")
-    page.get_by_label(said["mfa.code"]).fill(phone.code())
-    press("mfa.go")
-    photograph("home-with-mfa")
+    reader.sign_in(PASSWORD)
+    reader.photograph("mfa")
+    reader.fill("mfa.code", phone.code())
+    reader.press("mfa.go")
+    reader.photograph("home-with-mfa")
     page.locator("main").get_by_role("link", name=ROLE).click()
-    page.get_by_label(said["switch.display"], exact=True).fill("production")
+    reader.fill("switch.display", "production")
     page.get_by_label(said["color.red"]).check()
-    photograph("switch-role")
-    press("switch.go")
+    reader.photograph("switch-role")
+    reader.press("switch.go")
     page.get_by_role("heading", name="production").wait_for()
-    photograph("switched")
-    page.get_by_role("link", name=said["nav.call"]).click()
-    press("call.go")
+    reader.photograph("switched")
+    reader.follow("nav.call")
+    reader.press("call.go")
     page.get_by_text(f"assumed-role/{ROLE}/test-user").first.wait_for()
-    photograph("call")
-    page.get_by_role("link", name=said["nav.roles"], exact=True).click()
-    photograph("roles")
-    page.get_by_role("link", name=ROLE, exact=True).click()
-    photograph("role")
-    page.get_by_role("button", name=said["switch.back"].format(user="test-user")).click()
-    come_from(page, "cafe")
-    photograph("cafe")
-    page.get_by_role("link", name=said["nav.switch"]).click()
-    page.get_by_label(said["switch.account"], exact=True).fill(T)
-    page.get_by_label(said["switch.role"], exact=True).fill(ROLE)
-    press("switch.go")
-    assert said["switch.refused"] in page.get_by_role("alert").inner_text()
-    photograph("refused", alert=True)
-    page.get_by_role("link", name=said["why.link"]).click()
-    assert "NotIpAddress" in page.locator("mark").first.inner_text()
-    photograph("why")
-    page.get_by_role("link", name=said["nav.security"], exact=True).click()
-    press("device.make")
-    photograph("no-mfa-settings", alert=True)
-    come_from(page, "office")
-    page.locator("main").wait_for()
-    assert all((folder / f"{language}-{i:02}-{name}.png").stat().st_size > 5_000 for i, name in enumerate(taken, 1))
-    refused = [c for c in page.complaints if "403" not in c]
-    assert refused == [], "nothing that the page's policy forbids is asked for"
-    page.context.close()
+    reader.photograph("call")
+    reader.follow("nav.roles")
+    reader.photograph("roles")
+
+
+def method_1(reader: Reader, sandbox: Sandbox, phone: Visitor) -> None:
+    """A Deny on the jump account's group: the sign-in works, and nothing after it does."""
+    reader.visit(sandbox)
+    reader.sign_in(Person.PASSWORD, user="administrator")
+    reader.follow("nav.groups")
+    reader.page.get_by_role("link", name="test-group", exact=True).click()
+    reader.photograph("method-1-group")
+    reader.page.get_by_role("link", name="deny-outside-networks").click()
+    assert "NotIpAddress" in reader.page.locator("pre").inner_text()
+    reader.photograph("method-1-policy")
+    reader.visit(sandbox)
+    reader.come_from("cafe")
+    reader.sign_in(PASSWORD, phone.code())
+    reader.photograph("method-1-signed-in-at-the-cafe")
+    reader.follow("nav.security")
+    reader.press("device.make")
+    assert "iam:CreateVirtualMFADevice" in reader.alert()
+    reader.photograph("method-1-no-mfa-settings")
+    reader.follow("why.link")
+    assert "NotIpAddress" in reader.page.locator("mark").first.inner_text()
+    reader.photograph("method-1-why")
+
+
+def method_2(reader: Reader, sandbox: Sandbox, phone: Visitor) -> None:
+    """A condition in the role's trust policy: one's own settings work from everywhere, the switch does not."""
+    reader.visit(sandbox)
+    reader.sign_in(PASSWORD, phone.code())
+    reader.switch()
+    reader.follow("nav.roles")
+    reader.page.get_by_role("link", name=ROLE, exact=True).click()
+    reader.photograph("method-2-role")
+    reader.page.get_by_role("button", name=reader.said["switch.back"].format(user="test-user")).click()
+    reader.come_from("cafe")
+    reader.follow("nav.security")
+    assert reader.page.get_by_role("alert").count() <= 1, "the devices are there; access keys the article's user never had"
+    reader.photograph("method-2-mfa-settings")
+    reader.switch()
+    assert reader.said["switch.refused"] in reader.alert()
+    reader.photograph("method-2-refused")
+    reader.follow("why.link")
+    assert "NotIpAddress" in reader.page.locator("mark").first.inner_text()
+    reader.photograph("method-2-why")
+    reader.visit(sandbox)
+    reader.sign_in(Person.PASSWORD, user="administrator")
+    reader.follow("nav.trail")
+    record = reader.page.locator(".records > li", has_text="AssumeRole").filter(has_text="AccessDenied").first
+    record.locator("summary").click()
+    assert '"mfaAuthenticated": "true"' in record.locator("pre").inner_text(), "though there was a second factor, as the article shows"
+    reader.photograph("method-2-trail")
+
+
+def method_3(reader: Reader, sandbox: Sandbox, phone: Visitor) -> None:
+    """A resource-based policy of AWS Sign-In: the sign-in itself is refused."""
+    reader.visit(sandbox)
+    reader.come_from("cafe")
+    reader.sign_in(PASSWORD)
+    assert reader.said["signin.not_from_here"] in reader.alert()
+    reader.photograph("method-3-refused")
+    reader.come_from("office")
+    reader.sign_in(PASSWORD, phone.code())
+    assert reader.page.locator("main").get_by_role("link", name=ROLE).count() == 1, "from the office all is as before"
+    reader.follow("admin.title")
+    reader.fill("admin.token", sandbox.server.aws.administration_token)
+    reader.press("admin.go")
+    reader.photograph("administration")
+
+
+PATHS = (
+    "new-password", "home", "switchrole", "security", "security/device", "users", "users/test-user", "groups", "roles", "policy?user=test-user&name=x",
+    "call", "trail", "administration/token", "administration",
+)  # fmt: skip
 
 
 def test_every_page_by_keyboard_alone(article: Sandbox, chromium: Any) -> None:
-    """Signing in with Tab and Enter; then on each page all that can be used is reached in the order of the text, and seen to be."""
+    """From the sign-in to the administration with Tab and Enter alone; on each page all that can be used is reached in the order of the text, and
+    seen to be."""
     page = opened(chromium, article, "en")
-    page.keyboard.type("test-user")
-    page.keyboard.press("Tab")
-    page.keyboard.type(FIRST_PASSWORD)
-    page.keyboard.press("Enter")
+    press, write = page.keyboard.press, page.keyboard.type
+    write("test-user")  # the caret stands where one writes
+    press("Tab")
+    write(FIRST_PASSWORD)
+    press("Enter")
     page.get_by_label("Old password").wait_for()
-    page.get_by_label("Old password").focus()
-    for text in (FIRST_PASSWORD, PASSWORD, PASSWORD):
-        page.keyboard.type(text)
-        page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.get_by_role("link", name="Home").wait_for()
-    for path in ("home", "switchrole", "security", "users", "groups", "roles", "call", "trail"):
+    for path in PATHS:
         page.goto(f"{article.endpoint}/console/{path}")
-        walked = tabbed(page)
-        wanted = page.evaluate(
-            """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, summary, [tabindex="0"]')]
-              .filter(e => e.checkVisibility() && !(e.type === 'radio' && !e.checked)).map(e => e.outerHTML.slice(0, 120))"""
-        )
-        assert walked == wanted, path
+        reach(page, path)
+        if path == "new-password":
+            tab_to(page, "Old password")
+            for text in (FIRST_PASSWORD, PASSWORD, PASSWORD):
+                write(text)
+                press("Tab")
+            press("Enter")
+            page.get_by_role("link", name="Home", exact=True).wait_for()
+        elif path == "security":
+            tab_to(page, "Assign MFA device")
+            press("Enter")
+            page.get_by_role("heading", name="Set up the device").wait_for()
+        elif path == "administration/token":
+            tab_to(page, "Administration token")
+            write(article.server.aws.administration_token)
+            press("Enter")
+            page.get_by_role("heading", name="Newest CloudTrail records").wait_for()
+    page.goto(f"{article.endpoint}/console/users")
+    tab_to(page, "You come from")
+    press("Enter")
+    tab_to(page, "vpn")
+    press("ArrowDown")  # to the next place
+    press("Enter")
+    page.locator(".from summary strong", has_text="cafe").wait_for()
+    page.locator(".refusal").wait_for()
+    tab_to(page, "Why?")
+    press("Enter")
+    page.get_by_role("heading", name="Why this was refused").wait_for()
+    reach(page, "why")
     page.goto(f"{article.endpoint}/console/home")
-    page.keyboard.press("Tab")
+    press("Tab")
     assert page.evaluate("() => document.activeElement.textContent") == "To the content"
-    page.keyboard.press("Enter")
+    press("Enter")
     assert page.evaluate("() => document.activeElement.id") == "main"
     page.context.close()
+
+
+def reach(page: Any, path: str) -> None:
+    walked = tabbed(page)
+    wanted = page.evaluate(
+        """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')]
+          .filter(e => e.checkVisibility() && !(e.type === 'radio' && !e.checked)).map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert walked == wanted, path
+
+
+def tab_to(page: Any, name: str) -> None:
+    """Press Tab until what has this name, or this label, has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        text = page.evaluate(
+            "() => { const e = document.activeElement; return `${e.labels?.[0]?.textContent ?? ''} ${e.textContent} ${e.value ?? ''}`; }"
+        )
+        if name in text:
+            return
+    raise AssertionError(f"Tab never comes to {name}")
 
 
 def tabbed(page: Any) -> list[str]:

@@ -146,6 +146,47 @@ def test_a_session_from_the_office_still_works_elsewhere_unless_the_role_guards_
     assert article.events(T, "DescribeInstances")[0]["sourceIPAddress"] == CAFE
 
 
+CALLS = [
+    ("sqs:CreateQueue", '{"QueueName": "orders"}', "/orders"), ("S3:createbucket", '{"Bucket": "shop"}', "shop"),
+    ("s3:PutObject", '{"Bucket": "shop", "Key": "a b", "Body": "text"}', "ETag"), ("s3:ListObjectsV2", '{"Bucket": "shop", "Prefix": "a "}', '"KeyCount": 1'),
+    ("s3:GetObject", '{"Bucket": "shop", "Key": "a b"}', '"Body": "text"'), ("ec2:DescribeVpcs", '{"MaxResults": 5}', '"IsDefault": true'),
+    ("iam:ListRoles", '{"PathPrefix": "/none/"}', '"Roles": []'), ("lambda:ListFunctions", "", '"Functions": []'),
+]  # fmt: skip
+"""One call of each protocol and its parameters, and what its answer has."""
+
+
+def test_any_call_is_made_with_its_parameters(plain: Sandbox) -> None:
+    someone = plain.user("alice", allow(["s3:*", "sqs:*", "ec2:Describe*", "iam:List*", "lambda:*"]))
+    visitor = Visitor(plain)
+    visitor.sign_in(J, "alice", someone.password)
+    visitor.open("/console/call")
+    for call, parameters, wanted in CALLS:
+        page = visitor.submit("/console/call", call=call, parameters=parameters)
+        assert (page.status, page.alerts) == (200, []), (call, page.alerts)
+        assert wanted in page.text, (call, page.text[-400:])
+    page = visitor.submit("/console/call", call="kms:CreateKey", parameters='{"Description": "mine"}')
+    assert page.status == 403
+    assert "kms:CreateKey" in visitor.click("Why?").text
+
+
+@pytest.mark.parametrize(
+    ("call", "parameters", "said"),
+    [
+        ("s3:NoSuchThing", "", "no operation"), ("nosuchservice:Get", "", "no operation"), ("", "", "no operation"), ("s3", "", "no operation"),
+        ("s3:ListBuckets", "[1]", "JSON object"), ("s3:ListBuckets", "{", "can't be read"), ("s3:GetObject", '{"Bucket": 1}', "Bucket"),
+        ("s3:ListBuckets", "[" * 15_000, "can't be read"), ("kinesis:SubscribeToShard", '{"ConsumerARN": "x", "ShardId": "y", "StartingPosition": {"Type": "LATEST"}}', "stream"),
+    ],
+)  # fmt: skip
+def test_a_call_that_is_none_says_what_is_wrong(plain: Sandbox, call: str, parameters: str, said: str) -> None:
+    someone = plain.user("alice", allow("*"))
+    visitor = Visitor(plain)
+    visitor.sign_in(J, "alice", someone.password)
+    visitor.open("/console/call")
+    page = visitor.submit("/console/call", call=call, parameters=parameters)
+    assert page.status == 400
+    assert said in page.alerts[0]
+
+
 def test_the_switch_is_decided_with_the_sign_in_even_inside_a_role(plain: Sandbox) -> None:
     """E-20: the role itself may assume nothing, and the user switches on from it all the same."""
     someone = plain.user("alice", allow("sts:AssumeRole"))
@@ -327,7 +368,11 @@ def test_users_groups_and_roles_are_read_as_iam_gives_them(plain: Sandbox) -> No
     visitor.open("/console/roles")
     page = visitor.click("Ops")
     assert "aws:SourceVpce" in page.text
-    assert "MaxSessionDuration 3600" in page.text
+    assert "Longest session (seconds) 3600" in page.text
+    assert '"Action": "*"' in visitor.click("all").text, "the document of the role's inline policy"
+    iam.attach_group_policy(GroupName="Ops", PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    visitor.open("/console/groups/Ops")
+    assert "s3:Get*" in visitor.click("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess").text
 
 
 def test_a_wrong_second_code_keeps_the_device_waiting(plain: Sandbox) -> None:

@@ -26,7 +26,7 @@ from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.front import EmbeddedAws
 from sekisho.sandbox.server import Pages, is_this_machine
 from sekisho.sandbox.signin import caller_of
-from sekisho.web import calling, directory, place, roles, security, signing_in, why
+from sekisho.web import administration, calling, directory, place, roles, security, signing_in, why
 from sekisho.web.browser import Browsers
 from sekisho.web.languages import preferred
 from sekisho.web.networks import Networks
@@ -48,12 +48,13 @@ HEADERS = {
 }
 
 Handler = Callable[[Visit], Awaitable[Response]]
-For = Literal["anyone", "new-password", "signed-in"]
+For = Literal["anyone", "new-password", "signed-in", "administrator"]
 
 
 @dataclass(frozen=True)
 class Page:
-    """A path, who may see it, and what answers a GET and a POST. ``new-password``: somebody who still has to change a first password."""
+    """A path, who may see it, and what answers a GET and a POST. ``new-password``: somebody who still has to change a first password;
+    ``administrator``: who gave the sandbox's token, signed in or not."""
 
     path: str
     who: For
@@ -86,9 +87,18 @@ PAGES = (
     Page("/console/groups/{name}", "signed-in", directory.group),
     Page("/console/roles", "signed-in", directory.roles),
     Page("/console/roles/{name}", "signed-in", directory.role),
+    Page("/console/policy", "signed-in", directory.policy),
     Page("/console/call", "signed-in", calling.form, calling.make),
     Page("/console/trail", "signed-in", calling.trail),
     Page("/console/why/{id}", "signed-in", why.show),
+    Page("/console/administration/token", "anyone", administration.token_form, administration.give_token),
+    Page("/console/administration", "administrator", administration.show),
+    Page("/console/administration/time", "administrator", None, administration.move_time),
+    Page("/console/administration/propagation", "administrator", None, administration.set_propagation),
+    Page("/console/administration/reading", "administrator", None, administration.set_reading),
+    Page("/console/administration/place", "administrator", None, administration.add_place),
+    Page("/console/administration/place/remove", "administrator", None, administration.remove_place),
+    Page("/console/administration/snapshot", "administrator", None, administration.snapshot),
 )
 
 
@@ -167,7 +177,10 @@ async def _for(visit: Visit, page: Page) -> Response:
     """Let the page answer, where the one who asks may see it; else what has to come before."""
     _end_what_is_over(visit)
     browser = visit.browser
-    if page.who != "anyone":
+    if page.who == "administrator":
+        if not browser.is_administrator:
+            return visit.go("/console/administration/token")
+    elif page.who != "anyone":
         if browser.session is None:
             if visit.request.method == "GET":
                 browser.onward = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")

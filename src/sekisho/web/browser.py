@@ -76,6 +76,8 @@ class Browser:
     role: Session | None = None
     switched: Bookmark | None = None
     must_change_password: bool = False
+    is_administrator: bool = False
+    """Of the sandbox: the token of its access file was given here."""
     pending: Pending | None = None
     enrolment: Enrolment | None = None
     onward: str = ""
@@ -122,6 +124,12 @@ class Browsers:
         """The same place and language under another id, nobody signed in; the old id is no longer good."""
         self._known.pop(browser.id, None)
         return self.new(browser.origin, browser.language)
+
+    def rename(self, browser: Browser) -> None:
+        """The same browser under another id and with another token; the old ones are no longer good."""
+        self._known.pop(browser.id, None)
+        browser.id, browser.csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self._known[browser.id] = browser
 
     def bookmarks(self, user_arn: str) -> list[Bookmark]:
         return self._bookmarks.get(user_arn, [])

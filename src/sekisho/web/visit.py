@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 from botocore import parsers
+from botocore.awsrequest import HeadersDict
 from botocore.serialize import create_serializer
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -86,7 +88,7 @@ class Visit:
 
     # Answers --------------------------------------------------------------------------------------------------------
 
-    def say(self, key: str, **values: Any) -> str:
+    def say(self, key: str, /, **values: Any) -> str:
         return say(key, values, self.browser.language)
 
     def turned(self, turns: Sequence[Turn]) -> str:
@@ -126,31 +128,34 @@ class Visit:
         """A call with the acting session: decided, recorded and durable as any client's. Raises AwsFault."""
         if service in OPERATIONS:
             return signin.console_call(self.aws, self.client, self.session, service, operation, params)
+        return self.send(service, operation, params)
+
+    def send(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """The same by way of what would go over the wire, so for every service there is. ``service``: its signing name. Raises AwsFault."""
         model = service_model(service)
         assert model is not None
-        sent = create_serializer(model.protocol).serialize_to_request(params, model.operation_model(operation))
-        body = sent["body"]
-        if isinstance(body, dict):
-            from urllib.parse import urlencode
-
-            body = urlencode(body)
+        found = model.operation_model(operation)
+        sent = create_serializer(model.protocol).serialize_to_request(params, found)
+        path, _, fixed = sent["url_path"].partition("?")
+        asked = sent["query_string"]
+        query = "&".join(part for part in (fixed, asked if isinstance(asked, str) else urlencode(asked, doseq=True)) if part)
+        body = urlencode(sent["body"]) if isinstance(sent["body"], dict) else sent["body"]
         headers = tuple((k.lower(), str(v)) for k, v in sent["headers"].items()) + (("user-agent", self.user_agent),)
-        arrived = Arrived(sent["method"], sent["url_path"], "", headers, body if isinstance(body, bytes) else body.encode())
+        arrived = Arrived(sent["method"], path, query, headers, body if isinstance(body, bytes) else body.encode())
         caller = signin.caller_of(self.aws, self.client, self.session)
         try:
-            read = read_call(arrived, service, arrived.path)
-            answer = self.aws.carry_out(arrived, caller, read, arrived.path, str(uuid.uuid4()))
+            answer = self.aws.carry_out(arrived, caller, read_call(arrived, service, path), path, str(uuid.uuid4()))
         finally:
             self.aws.store.commit()
         parser = parsers.create_parser(model.protocol)
-        found: dict[str, Any] = parser.parse(
-            {"status_code": answer.status, "headers": dict(answer.headers), "body": answer.body}, model.operation_model(operation).output_shape
+        parsed: dict[str, Any] = parser.parse(
+            {"status_code": answer.status, "headers": HeadersDict(dict(answer.headers)), "body": answer.body}, found.output_shape
         )
         if answer.status >= 400:
-            error = found.get("Error", {})
+            error = parsed.get("Error", {})
             raise AwsFault(str(error.get("Code", answer.status)), str(error.get("Message", "")), answer.status)
-        found.pop("ResponseMetadata", None)
-        return found
+        parsed.pop("ResponseMetadata", None)
+        return parsed
 
     def ask(self, service: str, operation: str, **params: Any) -> Outcome:
         """A call for a part of a page: its result, or the refusal in its place."""
@@ -169,5 +174,11 @@ class Outcome:
 
 
 def as_json(value: Any) -> str:
-    """A result as text; times in ISO 8601."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=lambda v: v.isoformat() if hasattr(v, "isoformat") else str(v))
+    """A result as text; times in ISO 8601, bytes as text where they are text."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_shown)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

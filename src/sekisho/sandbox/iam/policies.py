@@ -55,6 +55,10 @@ def _find(account: Account, arn: str) -> ManagedPolicy:
     found = account.managed(arn) or aws_policy(arn)
     if found is None:
         raise no_such_entity(f"Policy {arn} was not found.")
+    if not found.versions and found.policy is not None:
+        # An estate that was compiled has the documents alone; in AWS there is no policy without a version.
+        version = {"VersionId": found.default_version, "IsDefaultVersion": True, "Document": found.policy.document}
+        return replace(found, versions=(version,))
     return found
 
 
