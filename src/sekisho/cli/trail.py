@@ -17,7 +17,8 @@ from sekisho.errors import InputError
 if TYPE_CHECKING:
     from sekisho.estate import Estate
     from sekisho.trail.coverage import Coverage
-    from sekisho.trail.replay import Change, Replay, Suggested
+    from sekisho.trail.engines import Connection
+    from sekisho.trail.replay import Change, Replay, Suggested, Way
     from sekisho.trail.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,7 +31,7 @@ def _needs_extra(run: F) -> F:
     def checked(*args: Any, **kwargs: Any) -> Any:
         from importlib.util import find_spec
 
-        missing = [name for name in ("duckdb", "isal", "msgspec", "pyarrow") if find_spec(name) is None]
+        missing = [name for name in ("duckdb", "isal", "msgspec", "pyarrow", "sqlglot") if find_spec(name) is None]
         if missing:
             raise InputError(f"sekisho trail needs {', '.join(missing)}", remedy="pip install 'sekisho[trail]'")
         return run(*args, **kwargs)
@@ -165,6 +166,31 @@ def _scope_options(run: F) -> F:
     return click.option("--since", type=_Day(), help="Only events from this day on (UTC).")(run)
 
 
+engine_option = click.option(
+    "--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True,
+    help="What asks the store: DuckDB, or Spark (pip install 'sekisho[spark]').",
+)  # fmt: skip
+
+
+def _asked_by(
+    engine: str, store: Store, since: datetime | None, until: datetime | None, accounts: tuple[str, ...], tell: Callable[[str], None]
+) -> tuple[Connection, Way]:
+    """The store as the engine sees it, and the engine's way to the distinct requests."""
+    from sekisho.trail.replay import Tuned
+
+    if engine == "duckdb":
+        return store.connect(since, until, accounts), Tuned()
+    from importlib.util import find_spec
+
+    if find_spec("pyspark") is None:
+        raise InputError("--engine spark needs pyspark", remedy="pip install 'sekisho[spark]'")
+    from sekisho.trail.plain import Plain
+    from sekisho.trail.spark import connect, start_spark
+
+    tell("starting Spark")
+    return connect(store, start_spark(), since, until, accounts), Plain()
+
+
 def _estate_and_networks(against: Path, names_from: Path | None) -> tuple[Estate, dict[str, tuple[str, ...]], bool]:
     """The estate, the named networks, and whether the estate holds all principals of its accounts (AWS's JSON does, an environment file doesn't)."""
     from sekisho.environment import load_environment
@@ -215,12 +241,13 @@ def _print_coverage(coverage: Coverage) -> None:
 @click.option("--networks", "names_from", type=click.Path(path_type=Path), help="A sekisho.yaml that names the networks, where --against is none.")
 @click.option("--suggest", "wants_suggestion", is_flag=True, help="Propose the smallest list of networks that keeps what worked.")
 @_scope_options
+@engine_option
 @format_option("text", "json", "csv")
 @click.pass_context
 @_needs_extra
 def replay(
     ctx: click.Context, folder: Path, against: Path, names_from: Path | None, wants_suggestion: bool, accounts: tuple[str, ...],
-    since: datetime | None, until: datetime | None, form: str,
+    since: datetime | None, until: datetime | None, engine: str, form: str,
 ) -> None:  # fmt: skip
     """Decide every past event against another estate: who would have been locked out, and what would have been let in.
 
@@ -238,9 +265,9 @@ def replay(
     aside = sum(a.count for f in contents.files.values() for a in f.set_aside)
     parts = None if since or until or accounts else contents.parts
     with progress() as tell:
-        connection = store.connect(since, until, accounts)
+        connection, way = _asked_by(engine, store, since, until, accounts, tell)
         found = run(
-            connection, estate, networks=Networks(networks), whole=whole, accounts=accounts, set_aside=aside, parts=parts, tell=tell
+            connection, estate, networks=Networks(networks), whole=whole, accounts=accounts, set_aside=aside, parts=parts, way=way, tell=tell
         )
     suggested = suggest(found) if wants_suggestion else None
     {"json": _replay_json, "csv": _replay_csv, "text": _replay_text}[form](found, suggested)
@@ -432,6 +459,72 @@ def generate(estate_path: Path, days: int, start: datetime, seed: int, busy: flo
     click.echo(f"Next: sekisho trail ingest {out}/AWSLogs --store STORE")
 
 
+@command.command(
+    epilog="Example: sekisho trail athena --store trail --location s3://our-trail/store --against sekisho.yaml --out athena"
+)
+@click.option("--location", required=True, help="Where the store lies on S3, as s3://bucket/prefix.")
+@click.option("--against", type=click.Path(path_type=Path), help="The estate (AWS's JSON) or sekisho.yaml of a replay.")
+@click.option("--store", "folder", type=click.Path(path_type=Path), help="The store here: its distinct requests are decided.")
+@click.option("--asked", type=click.Path(path_type=Path), help="Instead of --store: what Athena's view `asked` answered, as Parquet.")
+@click.option("--name", help="What to call the replay; unless told, as its file is called.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write the statements and decisions into.")
+@format_option("text", "json")
+@_needs_extra
+def athena(
+    location: str, against: Path | None, folder: Path | None, asked: Path | None, name: str | None, out: Path, form: str
+) -> None:
+    """Write audit and replay as SQL for Athena: tables over a store that lies on S3, a view for each question, and the decisions as a file.
+
+    The events stay where they are. With --against the distinct requests of --store, or those that Athena found (--asked), are decided here and
+    written as a partition of the table `decisions`; the views join them back.
+    """
+    from sekisho.trail.athena import ASKED, write_athena, write_decisions
+    from sekisho.trail.plain import Plain
+    from sekisho.trail.sessions import prepare_switches
+    from sekisho.trail.store import Store, quiet_duckdb, quoted
+
+    if re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^'\s]*)?", location) is None:
+        raise InputError(f"{location} is no place on S3", expected="s3://bucket/prefix")
+    name = name or (re.sub(r"[^A-Za-z0-9-]+", "-", against.stem) if against is not None else "")
+    if name and re.fullmatch(r"[A-Za-z0-9-]+", name) is None:
+        raise InputError(f"{name!r} can't be the name of a partition", expected="letters, digits and hyphens")
+    if against is None and (folder is not None or asked is not None):
+        raise InputError("--store and --asked are for deciding", remedy="add --against ESTATE, or leave them out")
+    if folder is not None and asked is not None:
+        raise InputError("--store and --asked are two ways to the same", remedy="leave one out")
+    estate, _, whole = _estate_and_networks(against, None) if against is not None else (None, {}, True)
+    paths = write_athena(out, location, estate, name)
+    counts: dict[str, int] = {}
+    if estate is not None and (folder is not None or asked is not None):
+        with progress() as tell:
+            if folder is not None:
+                store = Store(folder)
+                if stray := store.stray():
+                    raise InputError(
+                        f"{folder} holds {len(stray)} files of an ingest that was stopped, which Athena would read",
+                        remedy="run the ingest again, and copy the store after it",
+                    )
+                connection = store.connect()
+                prepare_switches(connection)
+                Plain().find_distinct(connection, estate)
+            else:
+                assert asked is not None
+                files = str(asked / "**") if asked.is_dir() else str(asked)
+                connection = quiet_duckdb("2GB")
+                connection.execute(f"CREATE VIEW asked AS SELECT * FROM read_parquet({quoted(files)})")
+            counts = dict(write_decisions(out, name, connection.execute(ASKED).fetchall(), estate, whole=whole, tell=tell))
+    if form == "json":
+        print_json("trail-athena", {"statements": [str(p) for p in paths], "decisions": counts, "name": name or None})
+        return
+    click.echo(f"{out}: {len(paths)} statements, to be run in the order of their numbers in a database of their own.")
+    if counts:
+        said = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(counts.items()))
+        click.echo(f"Decided: {sum(counts.values()):,} distinct requests ({said}).")
+        click.echo(f"Next: aws s3 sync {out}/decisions {location.rstrip('/')}/decisions")
+    elif against is not None:
+        click.echo("Nothing is decided yet: run SELECT * FROM asked in Athena (UNLOAD, as Parquet), and this command again with --asked.")
+
+
 _QUESTIONS = ("sessions", "left-network", "refused", "sign-ins-without-mfa", "emergencies", "changes", "never-used", "addresses")
 
 
@@ -442,12 +535,13 @@ _QUESTIONS = ("sessions", "left-network", "refused", "sign-ins-without-mfa", "em
 @click.option("--question", "questions", type=click.Choice(_QUESTIONS), multiple=True, help="Only this question; may be given again.")
 @click.option("--break-glass", "emergency", multiple=True, help="A pattern of names of emergency users and roles; may be given again.")
 @_scope_options
+@engine_option
 @format_option("text", "json", "csv")
 @click.pass_context
 @_needs_extra
 def audit(
     ctx: click.Context, folder: Path, estate_path: Path | None, names_from: Path | None, questions: tuple[str, ...], emergency: tuple[str, ...],
-    accounts: tuple[str, ...], since: datetime | None, until: datetime | None, form: str,
+    accounts: tuple[str, ...], since: datetime | None, until: datetime | None, engine: str, form: str,
 ) -> None:  # fmt: skip
     """Ask a trail about the jump account: whose sessions, from where, what was refused by which layer, what should not have been.
 
@@ -469,8 +563,9 @@ def audit(
     contents = store.contents()
     aside = sum(a.count for f in contents.files.values() for a in f.set_aside)
     parts = None if since or until or accounts else contents.parts
-    scope = Scope(store.connect(since, until, accounts), Networks(networks), estate, emergency or EMERGENCY_NAMES)
     with progress() as tell:
+        connection, way = _asked_by(engine, store, since, until, accounts, tell)
+        scope = Scope(connection, Networks(networks), estate, emergency or EMERGENCY_NAMES, way)
         found = run(scope, questions, set_aside=aside, parts=parts, tell=tell)
     if form == "json":
         answers = {name: [{k: _plain(v) for k, v in row.items()} for row in rows] for name, rows in found.answers.items()}

@@ -44,7 +44,7 @@ NAMELESS_COUNT = f"""
     WHERE {NAMELESS}"""
 """Records that don't name their caller, and how many of them are second ones of a call whose first is here (G-04)."""
 
-HIT = "CREATE OR REPLACE TEMP TABLE hit AS SELECT * FROM keyed WHERE h1 IN (SELECT h1 FROM changed)"
+HIT = "SELECT * FROM keyed WHERE h1 IN (SELECT h1 FROM changed)"
 BY_ADDRESS = "SELECT address, count(*) AS events FROM events GROUP BY 1"
 
 
@@ -121,5 +121,5 @@ class Plain:
         return [(address, n) for address, n in connection.execute(BY_ADDRESS).fetchall()]
 
     def find_hit(self, connection: Connection) -> None:
-        connection.execute(HIT)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE hit AS {HIT}")
         prepare_sessions(connection)

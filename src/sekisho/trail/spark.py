@@ -1,11 +1,12 @@
 """The same questions on Spark: a store's Parquet files as views of a Spark session, which takes our SQL and gives the rows that DuckDB gives.
 
-Spark runs here in local mode, and wherever ``SPARK_REMOTE`` or spark-submit say; the store's folder must be where its executors can read it.
-Decisions are made in this process, once for each distinct request (``plain.py``).
+Spark runs in local mode, or where ``SPARK_REMOTE``, ``MASTER`` or ``PYSPARK_SUBMIT_ARGS`` say; its executors must be able to read the store's
+folder. Decisions are made in this process, once for each distinct request (``plain.py``).
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,29 +25,29 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _SETTINGS = {
-    "spark.ui.enabled": "false",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
     "spark.sql.session.timeZone": "UTC",
-    # || and comparisons as in DuckDB, and no value changed in silence to fit another type.
+    # Comparisons and casts as in DuckDB: no value is changed in silence to fit another type.
     "spark.sql.ansi.enabled": "true",
-    "spark.sql.shuffle.partitions": "8",
+    "spark.log.level": "ERROR",
+    "spark.ui.showConsoleProgress": "false",
 }
+_ON_THIS_MACHINE = {"spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+"""Nothing listens for others, unless Spark is told of a cluster."""
+
+_SPARK_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.bool_(): "boolean", pa.timestamp("ms"): "timestamp_ntz"}
 
 
 def start_spark() -> SparkSession:
     """The Spark session of this process: the one that there is, else one of its own on this machine."""
-    import os
-
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ and "SPARK_REMOTE" not in os.environ:
         raise OutsideError("Spark needs Java, and there is no java here", remedy="install Java 17: apt-get install openjdk-17-jre-headless")
     from pyspark.sql import SparkSession
 
+    elsewhere = "SPARK_REMOTE" in os.environ or "MASTER" in os.environ or "--master" in os.environ.get("PYSPARK_SUBMIT_ARGS", "")
     builder = SparkSession.builder.appName("sekisho trail")
-    for key, value in _SETTINGS.items():
+    for key, value in (_SETTINGS if elsewhere else {**_SETTINGS, **_ON_THIS_MACHINE}).items():
         builder = builder.config(key, value)
     spark: SparkSession = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
     return spark
 
 
@@ -117,7 +118,8 @@ def connect(
 
     def read(name: str, folder: Path, schema: pa.Schema) -> None:
         if parts:
-            connection._define(name, spark.read.parquet(*(str((folder / p.name).resolve()) for p in parts)))
+            columns = ", ".join(f"{f.name} {_SPARK_TYPES[f.type]}" for f in schema)
+            connection._define(name, spark.read.schema(columns).parquet(*(str((folder / p.name).resolve()) for p in parts)))
         else:
             connection.register(name, schema.empty_table())
 

@@ -22,7 +22,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -176,6 +176,12 @@ class Store:
         """The parts that can hold what is asked for."""
         return [p for p in self.contents().parts if p.rows and _may_hold(p, since, until, accounts)]
 
+    def stray(self) -> list[Path]:
+        """Files that no commit names: of an ingest that was stopped, until the next one takes them away."""
+        known = {p.name for p in self.contents().parts}
+        folders = [f for f in (self.events_folder, self.requests_folder) if f.is_dir()]
+        return [p for f in folders for p in sorted(f.iterdir()) if p.name not in known]
+
     def connect(
         self, since: datetime | None = None, until: datetime | None = None, accounts: Sequence[str] = (), *, memory: str = "2GB"
     ) -> duckdb.DuckDBPyConnection:
@@ -250,17 +256,26 @@ class Writer:
                 path.unlink()
         self.next_part = 1 + max((p.number for p in self.contents.parts), default=0)
 
-    def commit(self, files: list[FileEntry], staged: Sequence[Staged]) -> Commit:
-        """Put the events of ``staged`` into the store, each event once (G-01), with the files that they come from."""
+    def commit(self, files: list[FileEntry], staged: Sequence[tuple[Staged, Part]]) -> Commit:
+        """Put the events of ``staged`` into the store, each event once (G-01), with the files that they come from. The parts say what they hold."""
         number = self.contents.commits + 1
-        parts: list[Part] = []
+        said = {s.events: part for s, part in staged}
         duplicates = 0
-        fresh = [s.events for s in staged]
-        if fresh:
+        if any(part.rows for part in said.values()):
             with contextlib.closing(quiet_duckdb("1GB", self.staging / "spill")) as connection:
-                for path in self._repeated(connection, staged):
+                for path in self._repeated(connection, said):
                     duplicates += self._without(connection, path)
-                parts = [p for p in (self._part(connection, s) for s in staged) if p is not None]
+                    of = next(s for s, _ in staged if s.events == path)
+                    said[path] = _looked_at(connection, of)
+        parts = []
+        for s, _ in staged:
+            if said[s.events].rows:
+                parts.append(said[s.events])
+                os.replace(s.requests, self.store.requests_folder / parts[-1].name)
+                os.replace(s.events, self.store.events_folder / parts[-1].name)
+            else:
+                s.events.unlink()
+                s.requests.unlink()
         _sync(self.store.events_folder)
         _sync(self.store.requests_folder)
         commit = Commit(files, parts, duplicates)
@@ -272,23 +287,22 @@ class Writer:
             self.contents.files[file.key] = file
         return commit
 
-    def _repeated(self, connection: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> list[Path]:
+    def _repeated(self, connection: duckdb.DuckDBPyConnection, said: Mapping[Path, Part]) -> list[Path]:
         """Staged parts with events that are in the store, in another part, or twice in themselves; the tables that tell which copy stays."""
-        fresh = [s.events for s in staged]
+        fresh = list(said)
         listed = _list(fresh)
-        span = connection.execute(f"SELECT min(event_time), max(event_time) FROM read_parquet({listed})").fetchone()
-        if span is None or span[0] is None:
-            return []
-        first, last = span
-        accounts = [a for s in staged for a in _accounts(connection, s.requests)]
+        first = min(p.first for p in said.values() if p.first is not None)
+        last = max(p.last for p in said.values() if p.last is not None)
+        accounts = [a for p in said.values() for a in p.accounts] if all(p.accounts for p in said.values() if p.rows) else []
         # The same event has the same time and account, so only parts that overlap in both can hold it.
         overlapping = (p for p in self.contents.parts if p.rows and _may_hold(p, first, None, accounts) and (p.first or first) <= last)
         old = [self.store.events_folder / p.name for p in overlapping]
         known = f" UNION ALL SELECT event_id FROM read_parquet({_list(old)})" if old else ""
-        connection.execute(
-            f"CREATE TEMP TABLE repeated AS SELECT event_id FROM (SELECT event_id FROM read_parquet({listed}){known}) "
-            "GROUP BY event_id HAVING count(*) > 1"
-        )
+        everything = f"(SELECT event_id FROM read_parquet({listed}){known})"
+        # Mostly nothing repeats, and to see that hashes are enough, which are counted in half the time.
+        if connection.execute(f"SELECT count(*) = count(DISTINCT hash(event_id)) FROM {everything}").fetchone() == (True,):
+            return []
+        connection.execute(f"CREATE TEMP TABLE repeated AS SELECT event_id FROM {everything} GROUP BY event_id HAVING count(*) > 1")
         if not connection.execute("SELECT count(*) FROM repeated").fetchone()[0]:  # type: ignore[index]
             return []
         # Of the copies that aren't in the store yet, the first in reading order stays.
@@ -321,31 +335,25 @@ class Writer:
         after: int = pq.read_metadata(path).num_rows
         return before - after
 
-    def _part(self, connection: duckdb.DuckDBPyConnection, staged: Staged) -> Part | None:
-        row = connection.execute(
-            f"SELECT count(*), min(event_time), max(event_time) FROM read_parquet({quoted(str(staged.events))})"
-        ).fetchone()
-        assert row is not None
-        if not row[0]:
-            staged.events.unlink()
-            staged.requests.unlink()
-            return None
-        accounts = _accounts(connection, staged.requests)
-        days = connection.execute(
-            f"""SELECT coalesce(account, '?'), coalesce(region, '?'), event_time::DATE, count(*), count(*) FILTER (category = 'Data')
-                FROM read_parquet({quoted(str(staged.events))}) JOIN read_parquet({quoted(str(staged.requests))}) USING (request)
-                GROUP BY ALL ORDER BY ALL"""
-        ).fetchall()
-        data_events = sum(d[4] for d in days)
-        part = Part(staged.number, row[0], row[1], row[2], accounts if len(accounts) <= 64 else [], [d[:4] for d in days], data_events)
-        os.replace(staged.requests, self.store.requests_folder / part.name)
-        os.replace(staged.events, self.store.events_folder / part.name)
-        return part
+
+def _looked_at(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Part:
+    """What a staged part holds, by reading it."""
+    days = connection.execute(
+        f"""SELECT coalesce(account, '?'), coalesce(region, '?'), event_time::DATE, count(*), count(*) FILTER (category = 'Data'),
+                   min(event_time), max(event_time)
+            FROM read_parquet({quoted(str(staged.events))}) JOIN read_parquet({quoted(str(staged.requests))}) USING (request)
+            GROUP BY ALL ORDER BY ALL"""
+    ).fetchall()
+    return part_of(
+        staged, [d[:5] for d in days], min((d[5] for d in days), default=None), max((d[6] for d in days), default=None)
+    )
 
 
-def _accounts(connection: duckdb.DuckDBPyConnection, requests: Path) -> list[str]:
-    rows = connection.execute(f"SELECT DISTINCT account FROM read_parquet({quoted(str(requests))}) WHERE account IS NOT NULL ORDER BY 1")
-    return [row[0] for row in rows.fetchall()]
+def part_of(staged: Staged, days: Sequence[tuple[str, str, date, int, int]], first: datetime | None, last: datetime | None) -> Part:
+    """What a staged part holds. ``days``: account, Region, day, events, and how many of these are data events."""
+    accounts = sorted({d[0] for d in days} - {"?"})
+    rows, data_events = sum(d[3] for d in days), sum(d[4] for d in days)
+    return Part(staged.number, rows, first, last, accounts if len(accounts) <= 64 else [], sorted(d[:4] for d in days), data_events)
 
 
 class Staged(NamedTuple):
@@ -359,6 +367,12 @@ class Staged(NamedTuple):
     def first_request(self) -> int:
         """The number of its first request; those of other parts are far away."""
         return self.number << 32
+
+
+_SELDOM_TWICE = frozenset(("event_id", "event_time", "shared_event_id", "access_key", "session_created", "new_key", "new_session", "ordinal"))
+"""Columns for which a dictionary is work without gain."""
+_BOUNDED = frozenset(("event_id", "event_time", "request"))
+"""Columns whose smallest and largest value a reader can use."""
 
 
 class PartWriter:
@@ -384,8 +398,11 @@ class PartWriter:
 
     def _flush(self) -> None:
         if self._writer is None:
-            often = [n for n in self.schema.names if n not in ("event_id", "ordinal")]
-            self._writer = pq.ParquetWriter(self.path, self.schema, compression="zstd", compression_level=1, use_dictionary=often)
+            often = [n for n in self.schema.names if n not in _SELDOM_TWICE]
+            bounded = [n for n in self.schema.names if n in _BOUNDED]
+            self._writer = pq.ParquetWriter(
+                self.path, self.schema, compression="zstd", compression_level=1, use_dictionary=often, write_statistics=bounded
+            )
         if self._waiting:
             self._writer.write_table(pa.concat_tables(self._waiting))
         self._waiting, self._rows = [], 0
