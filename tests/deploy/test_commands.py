@@ -141,8 +141,14 @@ def test_users_come_and_go(article: Aws) -> None:
     listed = json.loads(article.sekisho("users", "list", "--file", str(article.file), "--format", "json", profile=None).out)
     assert [u["user"] for u in listed["users"]] == ["test-user", "kato"]
     key = iam.create_access_key(UserName="kato")["AccessKey"]
+    ssh = iam.upload_ssh_public_key(UserName="kato", SSHPublicKeyBody="ssh-rsa AAAA")["SSHPublicKey"]["SSHPublicKeyId"]
+    iam.upload_signing_certificate(UserName="kato", CertificateBody="-----BEGIN CERTIFICATE-----")
+    iam.create_service_specific_credential(UserName="kato", ServiceName="codecommit.amazonaws.com")
+    with pytest.raises(iam.exceptions.DeleteConflictException):
+        iam.delete_user(UserName="kato")
     removed = article.sekisho("users", "remove", "kato", "--file", str(article.file), "--yes")
-    assert removed.status == 0 and f"access key {key['AccessKeyId']}" in removed.out and "may live until" in removed.out
+    assert removed.status == 0 and f"access key {key['AccessKeyId']}" in removed.out and "may live until" in removed.out, removed.err
+    assert f"- SSH key {ssh} of user kato" in removed.out and "- signing certificate " in removed.out and "- credential for a service " in removed.out
     assert article.file.read_text() == before
     assert article.sekisho("plan", str(article.file)).status == 0
 

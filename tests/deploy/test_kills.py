@@ -95,6 +95,8 @@ def has_everything(aws: Aws, user: str) -> None:
     iam = aws.client("iam", J)
     iam.create_login_profile(UserName=user, Password="a-long-Passw0rd!", PasswordResetRequired=True)
     iam.create_access_key(UserName=user)
+    iam.upload_ssh_public_key(UserName=user, SSHPublicKeyBody="ssh-rsa AAAA")
+    iam.create_service_specific_credential(UserName=user, ServiceName="codecommit.amazonaws.com")
     aws.enable_device(user)
 
 

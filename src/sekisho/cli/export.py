@@ -16,7 +16,7 @@ def command() -> None:
 
 
 def _write(kind: str, files: Mapping[str, str], folder: Path, form: str, hint: str) -> None:
-    from sekisho.deploy.plan import write_private
+    from sekisho.private_file import write_private
 
     for name, text in files.items():
         write_private(folder / name, text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from sekisho.cli.apply import carry_out, finish
 from sekisho.cli.output import console, format_option, print_json, progress, table
 from sekisho.cli.reaching import account_options, address_option, made_plan, names_of, present_address, reach, state_folder
 from sekisho.errors import OutsideError
+from sekisho.private_file import write_private
 
 if TYPE_CHECKING:
     from sekisho.environment import Environment
@@ -145,11 +145,8 @@ def _read(file: Path) -> str:
 
 def _write(file: Path, text: str) -> None:
     """The file in place of the old one, whole or not at all, with its mode."""
-    part = file.with_name(f".{file.name}.part")
     try:
         mode = file.stat().st_mode & 0o777
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as target:
-            target.write(text)
-        os.replace(part, file)
     except OSError as error:
         raise OutsideError(f"{file}: can't be written: {error.strerror or error}") from error
+    write_private(file, text, mode=mode)

@@ -90,6 +90,10 @@ REVOKED = "AWSRevokeOlderSessions"
 _DENY_ALL: Mapping[str, Any] = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
 
 
+_ID_OF = {"SSHPublicKey": "SSHPublicKeyId", "SigningCertificate": "CertificateId", "ServiceSpecificCredential": "ServiceSpecificCredentialId"}
+_WORD_OF = {"SSHPublicKey": "SSH key", "SigningCertificate": "signing certificate", "ServiceSpecificCredential": "credential for a service"}
+
+
 def changes(
     existing: Estate, wanted: Estate, *, exclusive: bool = False, in_two_steps: bool | None = None, ours: Container[str] = frozenset()
 ) -> tuple[Change, ...]:
@@ -331,6 +335,9 @@ class _Account:
             if device.kind == "virtual":
                 gone.append(("DeleteVirtualMFADevice", {"SerialNumber": device.serial}))
             self.add(_Phase.REMOVE_USERS, Sign.REMOVE, user.arn, f"MFA device of user {user.name}", *gone)
+        for kind, credential in user.other_credentials or ():
+            delete = (f"Delete{kind}", {**name, _ID_OF[kind]: credential})
+            self.add(_Phase.REMOVE_USERS, Sign.REMOVE, user.arn, f"{_WORD_OF[kind]} {credential} of user {user.name}", delete)
         for group in user.groups:
             self.membership(Sign.REMOVE, user, group, _Phase.REMOVE_USERS)
         self.stripped(user, "User", _Phase.REMOVE_USERS)

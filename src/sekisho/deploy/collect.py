@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any
 from sekisho.deploy.calls import AwsError, Clients, carried_out
 from sekisho.errors import OutsideError, SekishoError
 from sekisho.estate import Account, Estate, MfaDevice, SignInStatement, User, account_from_json, load_estate, write_estate
+from sekisho.private_file import write_private
 
 AT_ONCE = 8
 """Accounts read side by side."""
@@ -67,10 +67,7 @@ def _done(note: Path, accounts: Sequence[str]) -> list[str]:
 
 
 def _write_note(note: Path, accounts: Sequence[str], done: Sequence[str]) -> None:
-    part = note.with_suffix(".part")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"accounts": list(accounts), "done": list(done)}, file)
-    os.replace(part, note)
+    write_private(note, json.dumps({"accounts": list(accounts), "done": list(done)}))
 
 
 def _read_all(
@@ -148,6 +145,8 @@ def with_credentials(clients: Clients, existing: Estate, wanted: Estate) -> Esta
 
 
 def _with_credentials(iam: Any, account: str, user: User) -> User:
+    from botocore import xform_name
+
     name = user.name
     keys = carried_out(account, "iam:ListAccessKeys", lambda: _pages_with(iam, "list_access_keys", "AccessKeyMetadata", UserName=name))
     devices = carried_out(account, "iam:ListMFADevices", lambda: _pages_with(iam, "list_mfa_devices", "MFADevices", UserName=name))
@@ -158,8 +157,22 @@ def _with_credentials(iam: Any, account: str, user: User) -> User:
         if error.code != "NoSuchEntity":
             raise
         has_password = False
+    others: list[tuple[str, str]] = []
+    for kind, operation, member, named in _OTHERS:
+        listed = carried_out(account, f"iam:{operation}", partial(getattr(iam, xform_name(operation)), UserName=name))
+        others += [(kind, c[named]) for c in listed.get(member, ())]
     held = tuple(MfaDevice(d["SerialNumber"], kind_of(d["SerialNumber"]), _plain(d.get("EnableDate"))) for d in devices)
-    return replace(user, access_keys=tuple(k["AccessKeyId"] for k in keys), mfa_devices=held, has_password=has_password)
+    return replace(
+        user, access_keys=tuple(k["AccessKeyId"] for k in keys), mfa_devices=held, has_password=has_password, other_credentials=tuple(others)
+    )
+
+
+_OTHERS = (
+    ("SSHPublicKey", "ListSSHPublicKeys", "SSHPublicKeys", "SSHPublicKeyId"),
+    ("SigningCertificate", "ListSigningCertificates", "Certificates", "CertificateId"),
+    ("ServiceSpecificCredential", "ListServiceSpecificCredentials", "ServiceSpecificCredentials", "ServiceSpecificCredentialId"),
+)
+"""What a user has of each is a page at most: AWS's quotas are five and two."""
 
 
 _FATAL = frozenset((

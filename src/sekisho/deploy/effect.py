@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from sekisho.deploy.calls import Call
@@ -180,6 +181,11 @@ def _untag(account: Account, t: Any, p: Params) -> Any:
     return replace(t, tags=tuple((k, v) for k, v in t.tags if k not in p["TagKeys"]))
 
 
+def _without(kind: str, account: Account, t: Any, p: Params) -> Any:
+    left = tuple(c for c in t.other_credentials or () if c[0] != kind or c[1] not in p.values())
+    return replace(t, other_credentials=left)
+
+
 def _joins(account: Account, p: Params) -> Account:
     return _with(account, "User", p["UserName"], lambda u: replace(u, groups=(*(g for g in u.groups if g != p["GroupName"]), p["GroupName"])))
 
@@ -283,6 +289,7 @@ _EFFECTS: Mapping[str, Callable[[Account, Params], Account]] = {
         "User", lambda a, t, p: replace(t, mfa_devices=tuple(d for d in t.mfa_devices or () if d.serial != p["SerialNumber"]))
     ),
     "DeleteVirtualMFADevice": _same,
+    **{f"Delete{kind}": _changed("User", partial(_without, kind)) for kind in ("SSHPublicKey", "SigningCertificate", "ServiceSpecificCredential")},
     "RemoveRoleFromInstanceProfile": _same,
     "PutResourcePermissionStatement": _sign_in(lambda s, p: replace(s, statements=(*s.statements, statement_of(p)))),
     "DeleteResourcePermissionStatement": _sign_in(lambda s, p: replace(s, statements=tuple(x for x in s.statements if x.id != p["statementId"]))),

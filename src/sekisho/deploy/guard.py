@@ -233,6 +233,7 @@ def guard(plan: Plan, *, callers: Mapping[str, str] | None = None, address: str 
 _INERT = frozenset((
     "CreatePolicy", "CreateGroup", "CreateUser", "CreateRole", "TagUser", "TagRole", "CreateAccountAlias", "UpdateAccountPasswordPolicy",
     "DeletePolicy", "DeletePolicyVersion", "DeleteGroup", "DeleteAccessKey", "DeactivateMFADevice", "DeleteVirtualMFADevice", "DeleteLoginProfile",
+    "DeleteSSHPublicKey", "DeleteSigningCertificate", "DeleteServiceSpecificCredential",
 ))  # fmt: skip
 """Calls that take nobody's way: what they make is new, or what they remove gives nothing any more."""
 

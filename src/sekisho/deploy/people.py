@@ -13,8 +13,8 @@ from typing import Any
 
 from sekisho.deploy.calls import AwsError, Call, Clients, carried_out, document_text, run
 from sekisho.deploy.changes import REVOKED
-from sekisho.deploy.plan import write_private
 from sekisho.estate import Estate, Role
+from sekisho.private_file import write_private
 
 _KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!@#$%^&*()_+-=[]{}|'")
 _LENGTH = 32

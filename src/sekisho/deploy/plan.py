@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from sekisho.deploy.effect import outcome
 from sekisho.errors import InputError, OutsideError, Place
 from sekisho.estate import Estate, account_from_json, account_to_json
 from sekisho.estate.aws_json import read_json
+from sekisho.private_file import write_private
 
 SCHEMA = "sekisho/plan/v1"
 _NEEDED = ("account",)
@@ -183,21 +182,3 @@ def read_plan(path: Path) -> Plan:
         raise OutsideError(f"{path}: can't be read: {error.strerror}") from error
     body, _ = read_json(raw, str(path))
     return plan_from_json(body, str(path))
-
-
-def write_private(path: Path, text: str) -> None:
-    """A file that only its owner can read (0600), whole or not at all."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutsideError(f"{path}: can't be written: {error.strerror or error}", remedy="give a place that you can write, with room") from error

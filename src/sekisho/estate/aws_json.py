@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +33,7 @@ from sekisho.estate.model import (
 from sekisho.policy import Policy, PolicyKind
 from sekisho.policy.json_text import NotJson, decoded, parsed
 from sekisho.policy.positions import Positions, escape
+from sekisho.private_file import write_private
 
 T = TypeVar("T")
 MAX_FILE = 512 * 1024 * 1024
@@ -105,15 +104,7 @@ def write_estate(estate: Estate, folder: str | Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for account in estate.accounts:
             target = folder / f"{account.id}.json"
-            text = json.dumps(account_to_json(account), indent=2, ensure_ascii=False) + "\n"
-            descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{account.id}.", suffix=".part")
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.replace(temporary, target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            write_private(target, json.dumps(account_to_json(account), indent=2, ensure_ascii=False) + "\n")
             written.append(target)
     except OSError as error:
         raise OutsideError(f"{folder}: can't be written: {error.strerror or error}") from error
@@ -333,8 +324,13 @@ def _user(read: _AccountReader, here: str, entry: Mapping[str, Any], more: Mappi
         arn, name, read.text(entry, "Path", here, "/"), read.text(entry, "UserId", here, ""), read.texts(entry, "GroupList", here),
         read.inline(entry, "UserPolicyList", here, arn), read.attached(entry, here), read.boundary(entry, here), read.tags(entry, here),
         None if beside.get("mfa_devices") is None else tuple(devices), read.maybe(beside, "has_password", there, bool, "true or false"),
-        None if beside.get("access_keys") is None else read.texts(beside, "access_keys", there), entry,
+        None if beside.get("access_keys") is None else read.texts(beside, "access_keys", there),
+        None if beside.get("other_credentials") is None else _pairs(read, beside, there), entry,
     )  # fmt: skip
+
+
+def _pairs(read: _AccountReader, beside: Mapping[str, Any], there: str) -> tuple[tuple[str, str], ...]:
+    return tuple((read.text(c, "kind", at), read.text(c, "id", at)) for at, c in read.listed(beside, "other_credentials", there))
 
 
 def _group(read: _AccountReader, here: str, entry: Mapping[str, Any]) -> Group:
@@ -541,6 +537,8 @@ def _more_of_user(user: User) -> dict[str, Any]:
         more["has_password"] = user.has_password
     if user.access_keys is not None:
         more["access_keys"] = list(user.access_keys)
+    if user.other_credentials is not None:
+        more["other_credentials"] = [{"kind": kind, "id": name} for kind, name in user.other_credentials]
     return more
 
 

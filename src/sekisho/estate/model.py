@@ -67,6 +67,8 @@ class User:
     """None: not known (AWS's own JSON doesn't hold them); empty: none."""
     has_password: bool | None = None
     access_keys: tuple[str, ...] | None = None
+    other_credentials: tuple[tuple[str, str], ...] | None = None
+    """(kind, id) of what else the user can be known by: ``SSHPublicKey``, ``SigningCertificate``, ``ServiceSpecificCredential``."""
     extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     """What AWS's JSON holds beside: CreateDate and whatever AWS adds, kept as it came."""
 

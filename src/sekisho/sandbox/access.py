@@ -5,28 +5,16 @@ from __future__ import annotations
 import configparser
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sekisho.errors import OutsideError
+from sekisho.private_file import write_private
 from sekisho.sandbox import administration
 from sekisho.sandbox.server import Server
 
 PROFILE = "sekisho-{account}"
 REGION = "us-east-1"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all. Raises OutsideError."""
-    beside = path.with_name(path.name + ".new")
-    try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(beside, path)
-    except OSError as error:
-        raise OutsideError(f"{path}: can't be written: {error.strerror}") from error
 
 
 def write_access(server: Server, folder: Path) -> dict[str, Any]:

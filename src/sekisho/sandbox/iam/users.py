@@ -10,6 +10,7 @@ from sekisho.decision import CredentialKind
 from sekisho.estate import User
 from sekisho.sandbox.credentials import new_id
 from sekisho.sandbox.fault import AwsFault
+from sekisho.sandbox.iam import other_credentials
 from sekisho.sandbox.iam.attachments import new_boundary
 from sekisho.sandbox.iam.entities import USER, on, on_all, output, put, the, with_entity
 from sekisho.sandbox.iam.names import arn_of, check_quota, iso, operation, page
@@ -94,6 +95,7 @@ def delete_user(work: Work) -> Mapping[str, Any]:
         (store.password_of(account.id, user.name) is not None, "delete login profile"),
         (bool(store.keys_of(account.id, user.name)), "delete access keys"),
         (bool(store.devices_of(account.id, user.name)), "delete MFA device"),
+        *((True, must) for must in other_credentials.held(user)),
     )
     for held, text in holds:
         if held:
