@@ -82,7 +82,8 @@ def serve(
     ids = _ids(accounts, environment, estate)
     if organization is not None and organization not in ids:
         raise InputError(f"--organization: {organization} is none of the accounts", expected=f"one of {', '.join(ids)}")
-    from sekisho.sandbox.access import ready, write_access, write_private
+    from sekisho.private_file import write_private
+    from sekisho.sandbox.access import ready, write_access
     from sekisho.sandbox.front import EmbeddedAws
     from sekisho.sandbox.server import Server
     from sekisho.web import console
