@@ -207,11 +207,19 @@ class Axis:
         self.full = (1 << len(self.atoms)) - 1
         self.sure, self.may = self._transposed()
         self._ranks = [(_RANK[a.kind], i) for i, a in enumerate(self.atoms)]
+        self._shown: dict[int, dict[str, Any]] = {}
 
     @property
     def shown(self) -> str:
         """The keys as AWS spells them."""
         return " and ".join(spelled(k) for k in self.keys)
+
+    def key_json(self, mask: int) -> dict[str, Any]:
+        """What the one key of the axis may be; not to be changed."""
+        found = self._shown.get(mask)
+        if found is None:
+            found = self._shown[mask] = key_json(self.keys[0], [self.atoms[i] for i in _bits(mask)])
+        return found
 
     def rank(self, atom: int) -> tuple[int, int]:
         """Which atom to show first."""
@@ -773,7 +781,7 @@ def box_json(axes: Sequence[Axis], level_of: Mapping[str, int], box: Mapping[str
         axis = axes[level_of[name]]
         atoms = [axis.atoms[i] for i in _bits(mask)]
         if len(axis.keys) == 1:
-            shown[spelled(name)] = key_json(axis.keys[0], atoms)
+            shown[spelled(name)] = axis.key_json(mask)
         elif axis.keys == CLOCK:
             shown["aws:CurrentTime"] = key_json(CLOCK[0], atoms)
         else:

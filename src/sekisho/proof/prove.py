@@ -7,10 +7,11 @@ something can't be known: as if it all held, and as if none did; what differs is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from sekisho.decision.decide import COMPANIONS, Authorizer, Matched, Question
 from sekisho.decision.layers import Layers
@@ -29,6 +30,9 @@ NO_SESSION_TAGS: Mapping[str, None] = dict.fromkeys(OTHERS)
 
 VARIED = ("aws:viaawsservice", "aws:securetransport", "aws:principalisawsservice")
 """Keys that follow from the principal only as a rule: a proof is about all their values, and a context that doesn't say has the usual one."""
+
+
+COMPANION_KEYS = tuple(prefix for prefixes, _ in COMPANIONS for prefix in prefixes)
 
 
 class Patience:
@@ -202,6 +206,44 @@ def fixed_keys(question: Question, given: Mapping[str, Value | None] | None = No
     fixed.update(given or {})
     usual = {k: v for k, v in question.facts.items() if k in VARIED and k not in fixed}
     return fixed, usual
+
+
+class Bare(NamedTuple):
+    """A question with those facts alone that its statements look at (``reads``); a user's name as a rule isn't one.
+
+    Questions of one ``mark``, about statements with the same conditions and with the same of these facts, have the same answer: identical
+    principals and roles are so asked once.
+    """
+
+    question: Question
+    mark: Hashable
+    reads: frozenset[str]
+
+
+def bare(question: Question) -> Bare:
+    """What the answer to a question follows from."""
+    asked = [question]
+    if question.is_assume and question.refusal is None:
+        asked += [question.companion(action) for _, action in COMPANIONS]
+    read: set[str] = set()
+    marks: list[Hashable] = []
+    for one in asked:
+        for m in (*(m for c in one.clauses for m in c.matched), *one.denies):
+            read.update(m.ready.reads)
+        clauses = tuple((c.layer, c.unknown, _conditions(c.matched, one.resource)) for c in one.clauses)
+        marks.append((one.refusal, one.always, tuple(one.unknown.items()), clauses, _conditions(one.denies, one.resource)))
+    rest = copy(question)
+    rest.facts = {k: v for k, v in question.facts.items() if k in read or k in VARIED or k.startswith(COMPANION_KEYS)}
+    mark = question.settings, question.caller.kind, question.is_assume, frozenset(rest.facts.items()), *marks
+    return Bare(rest, mark, frozenset(read))
+
+
+def _conditions(matched: Iterable[Matched], resource: str) -> frozenset[Hashable]:
+    return frozenset(
+        (m.layer, m.level, m.grant, m.ready.policy.expands_variables, tuple((c.condition.use, c.key, c.condition.values) for c in m.ready.conditions),
+         (resource, m.ready.statement.resources, m.ready.statement.not_resources) if m.ready.resource_verdict(resource) is None else None)
+        for m in matched
+    )  # fmt: skip
 
 
 class _Boxes:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from sekisho.decision.decide import COMPANIONS, Matched, Question
+from sekisho.decision.decide import COMPANIONS, Question
 from sekisho.decision.layers import Layers, layers_of
 from sekisho.decision.request import CredentialKind, Request
 from sekisho.estate.model import Account, Estate, Group, Role, User
@@ -31,7 +31,7 @@ from sekisho.policy.pattern import Pattern, TooManyClasses
 from sekisho.policy.principals import Grant
 from sekisho.proof.atoms import Ask
 from sekisho.proof.kinds import kinds
-from sekisho.proof.prove import Patience, bound, box_of, fixed_keys, listed, prove_question, too_many, union
+from sekisho.proof.prove import COMPANION_KEYS, Patience, bare, bound, box_of, fixed_keys, listed, prove_question, too_many, union
 from sekisho.proof.region import OTHERS, Region, Space, TooManyCells
 from sekisho.proof.requests import sent_with
 
@@ -106,17 +106,32 @@ class Row:
         """The kinds of credentials that the last call may be signed with, before policies are asked."""
         return self._kinds or self.reach.kinds_of(self.caller)
 
-    def _once(self, name: str, make: Callable[[], T]) -> T:
+    @property
+    def mark(self) -> Hashable:
+        """What the regions of a row follow from: equal for rows that are open in the same contexts."""
+        edge = self.edge
+        space = edge.sure.space
+        why = edge.reasons if edge.unsure else ()
+        return id(space), edge.sure.node, edge.unsure.node, why, self.start, self.reach.session_name(self.caller, space)
+
+    def _once(self, name: str, make: Callable[[], T], *, alike: bool = True) -> T:
+        """Made when first asked for; ``alike``: once for all rows of one mark."""
         if self._made is None:
             self._made = {}
         if name not in self._made:
-            self._made[name] = make()
+            if alike:
+                shared = self.reach.alike.setdefault(self.mark, {})
+                if name not in shared:
+                    shared[name] = make()
+                self._made[name] = shared[name]
+            else:
+                self._made[name] = make()
         made: T = self._made[name]
         return made
 
     @property
     def edge(self) -> Edge:
-        return self._once("edge", lambda: self.reach.edge(self.caller, self.target))
+        return self._once("edge", lambda: self.reach.edge(self.caller, self.target), alike=False)
 
     @property
     def by_kind(self) -> dict[Kind, Region]:
@@ -165,7 +180,7 @@ class Row:
     def used(self) -> Use:
         """``use``, and besides where it can't be known whether the keys work, and why."""
         signed = self.by_kind or dict.fromkeys(self.start)
-        return self._once("use", lambda: self.reach.use(self.target, frozenset(self.reach.session_mfa(k) for k in signed)))
+        return self.reach.use(self.target, frozenset(self.reach.session_mfa(k) for k in signed))
 
     @property
     def use(self) -> Region:
@@ -349,7 +364,9 @@ class Reach:
     """Who reaches which role in an estate. ``rows`` are all ways: for each principal and role the direct one, and each over other roles
     that opens something the shorter ones don't."""
 
-    def __init__(self, estate: Estate, settings: Settings = DEFAULT, *, principals: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, estate: Estate, settings: Settings = DEFAULT, *, principals: Iterable[str] | None = None, patience: Patience | None = None
+    ) -> None:
         self.estate = estate
         self.settings = settings
         self._roles: list[Role] = [r for a in estate.accounts for r in a.roles if not r.is_service_linked]
@@ -358,10 +375,11 @@ class Reach:
         self._tag_keys = self._tags_named()
         self._callers: list[_Caller] = list(self._all_callers())
         self._edges: dict[tuple[int, int], Edge] = {}
-        self.patience = Patience()
+        self.patience = patience or Patience()
         self._sent: dict[tuple[int, int, Kind, str], Region] = {}
-        self._uses: dict[tuple[int, bool], Region] = {}
-        self._whole: dict[tuple[int, int], tuple[int, int]] = {}
+        self._whole: dict[Hashable, Edge] = {}
+        self._uses: dict[tuple[int, frozenset[bool]], Use] = {}
+        self.alike: dict[Hashable, dict[str, Any]] = {}
         self._solve()
 
     # Callers --------------------------------------------------------------------------------------------------------
@@ -767,10 +785,16 @@ class Reach:
 
     def _whole_edge(self, caller: int, role: int) -> Edge:
         who, target = self._callers[caller], self._roles[role]
-        question = Question(self._asked(who, target), self._layers(who, target), self.settings)
-        given = {k: v for k, v in who.fixed.items() if k not in question.facts or k in USUAL}
-        proof = prove_question(question, given, self.patience)
-        return Edge(proof.allowed, proof.unknown, proof.reasons)
+        question, mark, reads = bare(Question(self._asked(who, target), self._layers(who, target), self.settings))
+        given = {
+            k: v for k, v in who.fixed.items() if k in USUAL or (k in reads and k not in question.facts) or k.startswith(COMPANION_KEYS)
+        }
+        key = mark, frozenset(given.items())
+        found = self._whole.get(key)
+        if found is None:
+            proof = prove_question(question, given, self.patience)
+            found = self._whole[key] = Edge(proof.allowed, proof.unknown, proof.reasons)
+        return found
 
     def _layers(self, who: _Caller, target: Role) -> Layers:
         asked = self._asked(who, target)
@@ -869,7 +893,7 @@ class Reach:
 
     def _care_node(self, caller: int) -> int:
         space = self._space
-        key = (self._callers[caller].kind, self._session_name(caller, space))
+        key = (self._callers[caller].kind, self.session_name(caller, space))
         found = self._cares.get(key)
         if found is None:
             node = 0
@@ -882,14 +906,14 @@ class Reach:
     def _cares(self) -> dict[tuple[str, str], int]:
         return {}
 
-    def _session_name(self, caller: int, space: Space) -> str:
+    def session_name(self, caller: int, space: Space) -> str:
         """What a console session of the caller is called, where any policy asks (E-04)."""
         who = self._callers[caller]
         return who.arn.rpartition("/")[2] if who.kind == "user" and "sts:rolesessionname" in space.axis_of_key else ""
 
     def sent(self, caller: int, space: Space, kind: Kind) -> Region:
         """The contexts that calls signed in that way bring (table E)."""
-        name = self._session_name(caller, space) if kind.kind is CredentialKind.CONSOLE else ""
+        name = self.session_name(caller, space) if kind.kind is CredentialKind.CONSOLE else ""
         key = (id(space), 0, kind, name)
         found = self._sent.get(key)
         if found is None:
@@ -1047,13 +1071,16 @@ class Reach:
 
     def use(self, role: int, mfas: frozenset[bool]) -> Use:
         """Where the keys of a role's sessions work: for one action at least that the role is allowed (F-01)."""
-        found = [self._use(role, mfa) for mfa in sorted(mfas)]
-        try:
-            return self._together(found)
-        except TooManyCells as error:
-            self.patience.lose(Space.MOST_STEPS // 8)
-            space = Space()
-            return Use(space.nothing(), space.everything(), space.everything(), (too_many(error),))
+        found = self._uses.get((role, mfas))
+        if found is None:
+            try:
+                found = self._together([self._use(role, mfa) for mfa in sorted(mfas)])
+            except TooManyCells as error:
+                self.patience.lose(Space.MOST_STEPS // 8)
+                space = Space()
+                found = Use(space.nothing(), space.everything(), space.everything(), (too_many(error),))
+            self._uses[role, mfas] = found
+        return found
 
     def _together(self, found: Sequence[Use]) -> Use:
         if not found:
@@ -1105,7 +1132,7 @@ class Reach:
         space = Space()
         works, unsure, care = space.nothing(), space.nothing(), space.everything()
         reasons: dict[str, None] = {}
-        asked: set[tuple[object, ...]] = set()
+        asked: set[Hashable] = set()
         before = self.patience.exceeded
         account = role.arn.split(":")[4]
         try:
@@ -1117,10 +1144,10 @@ class Reach:
                 if resource is None:
                     continue  # a role of the estate: ``_onward_use`` asks
                 request = Request(role.arn, kind.action, resource, resource_account=resource.split(":")[4] if elsewhere else account)
-                question = Question(request, layers_of(self.estate, request, request.resource_account or account), self.settings)
-                if question.always or (alike := self._alike(question)) in asked:
+                question, mark, _ = bare(Question(request, layers_of(self.estate, request, request.resource_account or account), self.settings))
+                if question.always or mark in asked:
                     continue
-                asked.add(alike)
+                asked.add(mark)
                 fixed, _ = fixed_keys(question)
                 given = {k: v for k, v in {**USUAL, "aws:username": None}.items() if fixed.get(k) is None}
                 proof = prove_question(question, given, self.patience)
@@ -1140,21 +1167,6 @@ class Reach:
             space = Space()
             return Use(space.nothing(), space.everything(), space.everything(), (too_many(error),))
         return Use(works, unsure, care, tuple(reasons))
-
-    def _alike(self, question: Question) -> tuple[object, ...]:
-        """What an answer follows from: questions about statements with the same conditions, and with the same facts, have the same one."""
-
-        def parts(listed: Iterable[Matched]) -> frozenset[object]:
-            return frozenset(
-                (m.layer, m.level, m.grant, tuple((c.operator, c.key, c.values) for c in m.ready.statement.conditions),
-                 m.ready.policy.expands_variables, question.resource if m.ready.resource_verdict(question.resource) is None else "")
-                for m in listed
-            )  # fmt: skip
-
-        clauses = tuple((c.layer, c.unknown, parts(c.matched)) for c in question.clauses)
-        which = question.resource if question.is_assume else ""
-        known = tuple(question.facts.items()), tuple(question.unknown.items())
-        return question.refusal, which, *known, clauses, parts(question.denies)
 
     def _role_elsewhere(self, resource: str) -> str | None:
         """A role that the estate doesn't hold, of those that a kind of AssumeRole calls is about; None where it is about none."""
