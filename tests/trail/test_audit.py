@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sekisho.estate import Account, Estate, SignIn, SignInStatement, User
 from sekisho.trail.addresses import Networks
 from sekisho.trail.audit import Scope, audit
 from sekisho.trail.denial import read_denial
@@ -246,6 +247,23 @@ def test_G_03_sign_ins_without_mfa(tmp_path: Path) -> None:
     ]  # fmt: skip
     rows = asked(tmp_path, records, "sign-ins-without-mfa")
     assert {(r["who"], r["example"][-1]) for r in rows} == {(f"arn:aws:iam::{J}:user/alice", "3"), (f"arn:aws:iam::{J}:root", "5")}
+
+
+def test_failed_sign_ins_are_told_and_explained_by_the_sign_in_policy_of_the_time(tmp_path: Path) -> None:
+    """G-03 and M: the record says "Failed authentication" for a wrong password and for a refusal by the policy alike."""
+    nameless = {"type": "IAMUser", "accountId": J, "principalId": "", "userName": "alice", "accessKeyId": ""}
+    hidden = {**nameless, "userName": "HIDDEN_DUE_TO_SECURITY_REASONS"}
+    records = [
+        {**login(1, "No", "Failure", nameless), "errorMessage": "Failed authentication", "sourceIPAddress": "203.0.113.5"},
+        {**login(2, "No", "Failure", nameless), "errorMessage": "Failed authentication", "sourceIPAddress": "192.0.2.7"},
+        {**login(3, "No", "Failure", hidden), "sourceIPAddress": "192.0.2.7"}, login(4, "Yes"),
+    ]  # fmt: skip
+    excluded = f"arn:aws:iam::{J}:user/break-glass"
+    policy = SignIn((SignInStatement(source_ip=("203.0.113.0/24",), excluded_principals=(excluded,)),), enforced=True)
+    rows = asked(tmp_path, records, "failed-sign-ins", estate=Estate((Account(J, users=(User(f"arn:aws:iam::{J}:user/alice", "alice"),), sign_in=policy),)))
+    assert [(r["example"][-1], r["network"], r["decided"].partition(" AWS")[0]) for r in rows] == [
+        ("1", "tokyo-office", "let through to the password by the"), ("2", "unknown", "refused by the"), ("3", "unknown", "not known: refused by the"),
+    ]  # fmt: skip
 
 
 def test_break_glass_and_root_are_told_whoever_they_are(tmp_path: Path) -> None:

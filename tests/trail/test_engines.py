@@ -45,6 +45,7 @@ def bert_jan() -> dict[str, Any]:
     """A user of the real records whose policies look at all that makes requests distinct: addresses, times, ages, agents, sessions."""
     statements = [
         {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"DateLessThan": {"aws:CurrentTime": "2023-07-10T12:00:00Z"}}},
+        {"Effect": "Allow", "Action": "organizations:*", "Resource": "*"},
         {"Effect": "Allow", "Action": ["s3:*", "ec2:Describe*"], "Resource": "*", "Condition": {"StringLike": {"aws:UserAgent": "*aws-cli*"}}},
         {"Effect": "Deny", "Action": "ssm:*", "Resource": "*", "Condition": {"NotIpAddressIfExists": {"aws:SourceIp": "198.51.100.0/24"}}},
         {"Effect": "Deny", "Action": "iam:*", "Resource": "*", "Condition": {"NumericGreaterThan": {"aws:MultiFactorAuthAge": "60.5"}}},

@@ -525,7 +525,7 @@ def athena(
         click.echo("Nothing is decided yet: run SELECT * FROM asked in Athena (UNLOAD, as Parquet), and this command again with --asked.")
 
 
-_QUESTIONS = ("sessions", "left-network", "refused", "sign-ins-without-mfa", "emergencies", "changes", "never-used", "addresses")
+_QUESTIONS = ("sessions", "left-network", "refused", "sign-ins-without-mfa", "failed-sign-ins", "emergencies", "changes", "never-used", "addresses")
 
 
 @command.command(epilog="Example: sekisho trail audit --store trail --estate estate/ --networks sekisho.yaml --since 2026-01-01")
@@ -608,6 +608,7 @@ _SHOWN = {
     "left-network": ("who", "role", "obtained_in", "obtained_at", "addresses", "events", "worked", "first", "example"),
     "refused": ("events", "person", "who", "action", "name", "resource", "network", "says", "decided", "place", "nearest", "example"),
     "sign-ins-without-mfa": ("who", "type", "account", "address", "network", "events", "first", "last", "example"),
+    "failed-sign-ins": ("events", "who", "account", "address", "network", "decided", "message", "first", "last", "example"),
     "emergencies": ("what", "who", "address", "network", "events", "did", "first", "example"),
     "changes": ("at", "who", "name", "on", "policy", "network", "error", "example"),
     "never-used": ("kind", "arn"),

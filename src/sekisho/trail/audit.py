@@ -22,6 +22,7 @@ from sekisho.trail.engines import Connection, rows_of
 from sekisho.trail.replay import Tuned, Way
 from sekisho.trail.request import KNOWN, Asked, Replayer, Row, asked_of, is_known
 from sekisho.trail.sessions import REFUSED, prepare_sessions, prepare_switches
+from sekisho.trail.sign_in import why_failed
 from sekisho.trail.store import Part
 
 Rows = list[dict[str, Any]]
@@ -289,6 +290,25 @@ def sign_ins_without_mfa(scope: Scope, rows: Rows) -> Rows:
     return rows
 
 
+FAILED_SIGN_INS = """
+    SELECT coalesce(principal, user_name, principal_id, '?') AS who, identity_type AS type, account, region, vpc_endpoint, address,
+           error_message AS message, count(*) AS events, min(event_time) AS first, max(event_time) AS last,
+           min_by(event_id, (event_time, event_id)) AS example
+    FROM events WHERE source = 'signin.amazonaws.com' AND name = 'ConsoleLogin' AND outcome = 'Failure' GROUP BY 1, 2, 3, 4, 5, 6, 7"""
+
+
+def failed_sign_ins(scope: Scope, rows: Rows) -> Rows:
+    """Sign-ins that failed. AWS's text doesn't say why (G-03); with the estate of the time it is said whether its sign-in policy refused them (M)."""
+    rows = _by_time(rows)
+    for row in rows:
+        row["network"] = scope.networks.label(row["address"])
+        endpoint, region = row.pop("vpc_endpoint"), row.pop("region")
+        if scope.estate is not None:
+            who = None if row["who"] in ("?", "HIDDEN_DUE_TO_SECURITY_REASONS") else row["who"]
+            row["decided"] = why_failed(scope.estate, row["account"], who, row["address"], endpoint, region)
+    return rows
+
+
 EMERGENCIES = """
     SELECT CASE WHEN e.identity_type = 'Root' THEN 'root of ' || coalesce(e.principal_account, e.account)
                 WHEN e.identity_type = 'AssumedRole' THEN coalesce(e.issuer, e.principal) ELSE coalesce(e.principal, e.user_name) END AS what,
@@ -383,6 +403,7 @@ QUESTIONS: Mapping[str, Question] = {
     "left-network": Question("Sessions that left the network after the switch (F-01)", LEFT_NETWORK, left_network, is_finding=True),
     "refused": Question("Refused calls, and which layer refused them", REFUSED_CALLS, refused),
     "sign-ins-without-mfa": Question("Sign-ins without a second factor", WITHOUT_MFA, sign_ins_without_mfa, is_finding=True),
+    "failed-sign-ins": Question("Sign-ins that failed", FAILED_SIGN_INS, failed_sign_ins),
     "emergencies": Question("Use of break-glass and root", EMERGENCIES, emergencies, is_finding=True),
     "changes": Question("Changes to what restricts", CHANGES, changes, is_finding=True),
     "never-used": Question("Users and roles never seen at work", AT_WORK, never_used, needs_estate=True),

@@ -52,7 +52,7 @@ def decide_sign_in(row: Row, estate: Estate) -> tuple[SignInDecision | None, str
         return SignInDecision(True, principal or "?", account.id, row.address), ""
     if row.vpc_endpoint is not None and any(s.source_vpc for s in policy.statements):
         return None, "context key aws:sourcevpc isn't in CloudTrail"
-    context = _network(row)
+    context = network_of(row.address, row.vpc_endpoint, row.region)
     allowed = sign_in_allowed(policy, {**context, "signin:PrincipalArn": principal or ""})
     if not allowed and principal is None and _excludes(policy):
         return None, "a sign-in that doesn't say whose it was, where the sign-in policy excludes somebody"
@@ -66,15 +66,33 @@ def _principal(row: Row) -> str | None:
     return row.issuer or row.principal
 
 
-def _network(row: Row) -> dict[str, str]:
-    context = {"aws:RequestedRegion": row.region or ""}
-    if row.vpc_endpoint is not None:
-        context["aws:SourceVpce"] = row.vpc_endpoint
-        if row.address and address_kind(row.address) in ("ip4", "ip6", "private"):
-            context["aws:VpcSourceIp"] = row.address
-    elif row.address and address_kind(row.address) in ("ip4", "ip6"):
-        context["aws:SourceIp"] = row.address
+def network_of(address: str | None, vpc_endpoint: str | None, region: str | None) -> dict[str, str]:
+    """The context that a sign-in has of its network."""
+    context = {"aws:RequestedRegion": region or ""}
+    if vpc_endpoint is not None:
+        context["aws:SourceVpce"] = vpc_endpoint
+        if address and address_kind(address) in ("ip4", "ip6", "private"):
+            context["aws:VpcSourceIp"] = address
+    elif address and address_kind(address) in ("ip4", "ip6"):
+        context["aws:SourceIp"] = address
     return context
+
+
+def why_failed(estate: Estate, account: str | None, user: str | None, address: str | None, vpc_endpoint: str | None, region: str | None) -> str:
+    """What the sign-in policy of an estate has to do with a sign-in that failed."""
+    found = estate.account(account or "")
+    if found is None:
+        return "not decided: a sign-in to an account that the estate doesn't have"
+    policy = found.sign_in
+    if policy is None or not policy.enforced:
+        return "let through to the password: no sign-in policy is in force"
+    known = found.user(user.rpartition("/")[2]) if user is not None else None
+    principal = known.arn if known is not None else user if user is not None and user.startswith("arn:") else ""
+    if sign_in_allowed(policy, {**network_of(address, vpc_endpoint, region), "signin:PrincipalArn": principal}):
+        return f"let through to the password by the {SIGN_IN_POLICY}"
+    if not principal and _excludes(policy):
+        return f"not known: refused by the {SIGN_IN_POLICY}, unless it was somebody whom that excludes"
+    return f"refused by the {SIGN_IN_POLICY}, before any password"
 
 
 def _excludes(policy: SignIn) -> bool:
