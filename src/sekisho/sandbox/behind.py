@@ -148,6 +148,13 @@ class Behind:
                 thing = held.get(name)
             return str(getattr(thing, key, None) or "") if thing else ""
 
+    def scaling_arn(self, account: str, region: str, kind: str, name: str) -> str:
+        """The ARN of an Auto Scaling group or a launch configuration; empty where there is none of the name."""
+        with self.used():
+            held = self._held("autoscaling", account, region)
+            found = (held.autoscaling_groups if kind == "autoScalingGroup" else held.launch_configurations).get(name)
+            return str(found.arn) if found is not None else ""
+
     def kms_key(self, account: str, region: str, name: str) -> str:
         """The id of the key behind ``alias/…``; empty where there is none."""
         with self.used():
@@ -169,6 +176,18 @@ class Behind:
         with self.used():
             found = self._held("dynamodb", account, region).tables.get(table)
             return str(found.hash_key_attr) if found is not None else ""
+
+    def has_message(self, account: str, region: str, queue: str) -> bool:
+        """Whether a queue has a message that can be received."""
+        with self.used():
+            found = self._held("sqs", account, region).queues.get(queue) if account and region else None
+            return found is not None and any(m.visible for m in found.messages)
+
+    def queue_waits(self, account: str, region: str, queue: str) -> float:
+        """How long a queue lets one wait who doesn't say."""
+        with self.used():
+            found = self._held("sqs", account, region).queues.get(queue) if account and region else None
+            return float(getattr(found, "receive_message_wait_time_seconds", 0) or 0)
 
     def stack(self, account: str, region: str, name: str) -> tuple[str, str]:
         """(ARN, template) of a stack that exists, by name or ARN; twice empty where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from datetime import datetime
@@ -15,7 +16,7 @@ from sekisho.sandbox.behind import Behind
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.journal import Entry, Sent, changes, digest
 from sekisho.sandbox.moments import Moment
-from sekisho.sandbox.protocol import Answer, Call, service_model
+from sekisho.sandbox.protocol import Answer, Call, is_main, service_model
 from sekisho.sandbox.signature import Arrived
 
 _OURS = ("x-moto-", "x-forwarded", "forwarded", "host", "content-length", "connection", "transfer-encoding")
@@ -23,6 +24,14 @@ _OURS = ("x-moto-", "x-forwarded", "forwarded", "host", "content-length", "conne
 
 _OF_THE_BODY = ("content-md5", "x-amz-checksum-", "x-amz-sdk-checksum", "x-amz-content-sha256")
 """Headers about the body, which don't hold for one that was written anew."""
+
+
+def _host_of(call: Call, region: str, account: str) -> str:
+    """The host at which moto has the model of a call; some models are behind one signing name, each at a host of its own."""
+    if call.model is None or is_main(call):
+        return _hostname(call.service, region)
+    prefix = call.model.service_model.endpoint_prefix
+    return f"{account}.{prefix}.{region}.amazonaws.com" if prefix == "s3-control" else f"{prefix}.{region}.amazonaws.com"
 
 
 def _hostname(service: str, region: str) -> str:
@@ -48,14 +57,15 @@ def _paths(host: str) -> list[tuple[re.Pattern[str], Any]]:
     from moto.backends import get_backend
     from moto.core.base_backend import BackendDict
 
-    service = next((name for name, pattern in _prepared() if pattern.match(f"https://{host}/")), None)
-    states: Any = get_backend(service) if service is not None else None  # type: ignore[call-overload]
-    if not isinstance(states, BackendDict):
-        return []
-    # The paths are those of the class, and a state needn't be made to know them.
-    backend: Any = states.backend
-    bare = backend.__new__(backend)
-    return [(re.compile(url), answers) for url, answers in bare.urls.items()]
+    found: list[tuple[re.Pattern[str], Any]] = []
+    for service in dict.fromkeys(name for name, pattern in _prepared() if pattern.match(f"https://{host}/")):
+        states: Any = get_backend(service)  # type: ignore[call-overload]
+        if isinstance(states, BackendDict):
+            # The paths are those of the class, and a state needn't be made to know them.
+            backend: Any = states.backend
+            bare = backend.__new__(backend)
+            found += [(re.compile(url), answers) for url, answers in bare.urls.items()]
+    return found
 
 
 _loaded: set[str] = set()
@@ -97,10 +107,14 @@ def ask(behind: Behind, sent: Sent, moment: Moment) -> Answer:
                     status, back, body = error.code, dict(error.get_headers()), error.get_body()
     except AwsFault:
         raise
+    except NotImplementedError:
+        raise AwsFault("NotImplemented", f"moto, which holds this behind the embedded AWS, doesn't do {sent.name} in this way.", 501) from None
     except Exception as error:
         raise AwsFault("InternalFailure", f"the state behind the embedded AWS failed: {type(error).__name__}", 500) from error
     data = body.encode() if isinstance(body, str) else bytes(body or b"")
-    kept = tuple((str(k).lower(), str(v)) for k, v in dict(back).items() if str(k).lower() not in ("server", "date", "content-length", "connection"))
+    # To a HEAD the length is that of what a GET would bring.
+    dropped = ("server", "date", "connection") + (() if sent.method == "HEAD" else ("content-length",))
+    kept = tuple((str(k).lower(), str(v)) for k, v in dict(back).items() if str(k).lower() not in dropped)
     return Answer(int(status or 500), data, kept)
 
 
@@ -118,7 +132,10 @@ def carry_out(
     if call.protocol in ("query", "ec2"):
         body = b"&".join(part for part in (query.encode("latin-1"), body) if part)
         method, path, query, kind = "POST", "/", "", "application/x-www-form-urlencoded; charset=utf-8"
-    elif call.protocol == "json":
+    elif call.protocol in ("json", "cbor"):
+        if (service, call.operation) == ("sqs", "ReceiveMessage"):
+            # The waiting is done where nobody else has to (server.py).
+            body = json.dumps({**call.params, "WaitTimeSeconds": 0}).encode()
         method, path, query, kind = "POST", "/", "", "application/x-amz-json-1.1"
     elif call.protocol == "rest-json" and body[:1] == b"{":
         kind = "application/json"
@@ -129,7 +146,11 @@ def carry_out(
         headers[name] = value
     if kind:
         headers["content-type"] = kind
-    host = _hostname(service, region)
+    if call.protocol == "cbor" and call.model is not None:
+        # moto speaks JSON where the newest clients speak CBOR.
+        headers = {k: v for k, v in headers.items() if k not in ("smithy-protocol", "accept", "x-amzn-query-mode")}
+        headers["x-amz-target"] = f"{call.model.service_model.metadata['targetPrefix']}.{call.operation}"
+    host = _host_of(call, region, account)
     headers |= {"host": host, "x-moto-account-id": account}
     url = f"https://{host}{path}" + (f"?{query}" if query else "")
     sent = Sent(f"{service}:{call.operation}", method, url, tuple(headers.items()), body, account, across)
@@ -139,7 +160,7 @@ def carry_out(
         answer = ask(behind, sent, moment)
     except AwsFault as fault:
         # It may have come half the way.
-        if changes(service, call.operation) and fault.status == 500:
+        if changes(service, call.operation) and fault.status >= 500:
             behind.note(Entry(at.isoformat(), moment.seed.hex(), sent, answer=fault.message, keys=tuple(moment.keys)))
         raise
     if moment.changed or changes(service, call.operation):

@@ -145,7 +145,7 @@ def record_failure(work: Work, fault: AwsFault, request_id: str, *, internally: 
     code = fault.code
     if fault.denied and work.call.protocol == "ec2":
         code = "Client.UnauthorizedOperation"
-    elif fault.denied and work.call.protocol in ("json", "rest-json"):
+    elif fault.denied and work.call.protocol in ("json", "rest-json", "cbor"):
         code = "AccessDeniedException"
     event["errorCode"] = code
     event["errorMessage"] = fault.message[:1024]

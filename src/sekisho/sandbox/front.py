@@ -5,6 +5,7 @@ All calls run on one thread, one after the other: each is decided on the state t
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import sys
@@ -21,7 +22,7 @@ from sekisho.sandbox.fault import AwsFault, access_denied
 from sekisho.sandbox.identity import Caller, anonymous, authenticated, authorise, secret_of
 from sekisho.sandbox.operation import Need, Operation, Work
 from sekisho.sandbox.origin import Origin, parted
-from sekisho.sandbox.protocol import Answer, Call, read_call, with_bucket, write_fault, write_result
+from sekisho.sandbox.protocol import Answer, Call, in_cbor, is_s3_control, read_call, with_bucket, write_fault, write_result
 from sekisho.sandbox.signature import Arrived, check_signature, is_signed
 from sekisho.sandbox.stacks import operations as stacks
 from sekisho.sandbox.store import Store
@@ -33,6 +34,8 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
 """What is carried out here; everything else is moto's, behind ``needs.py``."""
 
 _SIGNED_FOR = re.compile("/([a-z0-9.-]+)(?:/|%2[fF])aws4_request")
+
+_REGION = re.compile("/([a-z0-9-]+)(?:/|%2[fF])sqs(?:/|%2[fF])aws4_request")
 
 _NAMESPACE = {"iam": "https://iam.amazonaws.com/doc/2010-05-08/", "sts": "https://sts.amazonaws.com/doc/2011-06-15/"}
 
@@ -64,7 +67,8 @@ class EmbeddedAws:
     def needs_loading(self, arrived: Arrived) -> str:
         """The service that a request has to wait for, because moto isn't loaded yet or its state not told; else empty."""
         found = _SIGNED_FOR.search(arrived.header("authorization") or arrived.query)
-        service = found[1] if found else "s3" if not is_signed(arrived) else "sts"
+        # Without a signature only S3 answers, and nobody who sends a form.
+        service = found[1] if found else "s3" if not is_signed(arrived) and arrived.method != "POST" else "sts"
         return "" if service in OPERATIONS or (self.behind.is_told and bridge.is_loaded(service)) else service
 
     def load(self, service: str) -> None:
@@ -72,6 +76,19 @@ class EmbeddedAws:
         bridge.load(service)
         with self.behind.used():
             pass
+
+    def waits_for_message(self, arrived: Arrived, answer: Answer) -> float:
+        """How many seconds the answer to a ReceiveMessage that found nothing may wait for a message; 0 for all else."""
+        if answer.status != 200 or not (arrived.header("x-amz-target") or "").endswith(".ReceiveMessage") or b'"Messages"' in answer.body:
+            return 0
+        asked = json.loads(arrived.body)
+        account, region, queue = _queue(arrived, asked)
+        wait = asked.get("WaitTimeSeconds")
+        return min(float(wait if isinstance(wait, int) else self.behind.queue_waits(account, region, queue)), 20.0)
+
+    def has_message(self, arrived: Arrived) -> bool:
+        """Whether a ReceiveMessage would find something now."""
+        return self.behind.has_message(*_queue(arrived, json.loads(arrived.body)))
 
     def answer(self, arrived: Arrived) -> Answer:
         """Answer one HTTP request that an AWS client sent, once what it changed is on disk. Never raises: an error is an answer too."""
@@ -99,13 +116,14 @@ class EmbeddedAws:
             )
             if signed.token is None:
                 store.key_used(signed.access_key_id, signed.service, signed.region)
-            if service == "s3":
+            if service == "s3" and not is_s3_control(arrived, path):
                 path = with_bucket(arrived, path)
             call = read_call(arrived, signed.service, path)
             protocol = call.protocol
             return self.carry_out(arrived, caller, call, path, request_id)
         except AwsFault as fault:
-            return write_fault(fault, protocol, request_id, _NAMESPACE.get(service, ""))
+            query_codes = arrived.header("x-amzn-query-mode") == "true"
+            return write_fault(fault, protocol, request_id, _NAMESPACE.get(service, ""), query_codes=query_codes)
         except Exception:
             # A mistake of ours: the client gets AWS's form of it, and the terminal that serves gets the traceback.
             traceback.print_exc()
@@ -125,6 +143,8 @@ class EmbeddedAws:
                 events.record_success(work, result, request_id)
                 return write_result(call, result, request_id)
             answer = self._behind_the_front(arrived, work, path)
+            if call.protocol == "cbor":
+                answer = in_cbor(call, answer, query_codes=arrived.header("x-amzn-query-mode") == "true")
             if answer.status >= 400:
                 events.record_failure(work, AwsFault("ClientError", f"HTTP {answer.status}", answer.status), request_id)
             else:
@@ -210,8 +230,28 @@ class EmbeddedAws:
         authorise(self.store, request)
 
 
+def too_large(arrived: Arrived) -> Answer:
+    """The answer to a body that nobody wants to hold."""
+    protocol = _guess(arrived)
+    if protocol == "rest-xml":
+        fault = AwsFault("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", 400)
+    else:
+        fault = AwsFault("RequestEntityTooLarge", "The request is larger than 16 MiB.", 413)
+    answer = write_fault(fault, protocol, str(uuid.uuid4()))
+    return Answer(answer.status, answer.body, (*answer.headers, ("connection", "close")))
+
+
+def _queue(arrived: Arrived, asked: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(account, region, name) of the queue that a request is about."""
+    found = _REGION.search(arrived.header("authorization") or arrived.query)
+    *_, account, name = ["", "", *str(asked.get("QueueUrl", "")).split("/")]
+    return account, found[1] if found else "", name
+
+
 def _guess(arrived: Arrived) -> str:
     """The protocol to answer in before the call could be read."""
+    if arrived.header("smithy-protocol") == "rpc-v2-cbor":
+        return "cbor"
     if arrived.header("x-amz-target") is not None:
         return "json"
     kind = arrived.header("content-type") or ""

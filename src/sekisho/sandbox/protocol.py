@@ -1,4 +1,4 @@
-"""What a request asks for, and answers in the form that its client speaks: query, EC2, JSON, REST-JSON and REST-XML, by botocore's models."""
+"""What a request asks for, and answers in the form that its client speaks: query, EC2, JSON, CBOR, REST-JSON and REST-XML, by botocore's models."""
 
 from __future__ import annotations
 
@@ -17,10 +17,24 @@ from xml.sax.saxutils import escape
 import botocore.session
 from botocore.model import OperationModel, ServiceModel, Shape
 
+from sekisho.sandbox import cbor
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.signature import Arrived
 
-_SERVICE_OF_SIGNING_NAME = {"monitoring": "cloudwatch", "email": "ses", "elasticloadbalancing": "elbv2", "states": "stepfunctions"}
+_MODELS: Mapping[str, tuple[str, ...]] = {
+    "aidevops": ("devops-agent",), "aoss": ("opensearchserverless",), "apigateway": ("apigateway", "apigatewayv2"), "aps": ("amp",),
+    "aws-marketplace": ("meteringmarketplace",), "bedrock": ("bedrock", "bedrock-agent", "bedrock-runtime"),
+    "bedrock-agentcore": ("bedrock-agentcore-control",), "cloudhsm": ("cloudhsmv2",), "connect-campaigns": ("connectcampaigns",),
+    "dynamodb": ("dynamodb", "dynamodbstreams"), "elasticfilesystem": ("efs",), "elasticloadbalancing": ("elbv2", "elb"),
+    "elasticmapreduce": ("emr",), "email": ("ses",), "es": ("es", "opensearch"), "execute-api": ("apigatewaymanagementapi",),
+    "iotdata": ("iot-data",), "kinesisanalytics": ("kinesisanalyticsv2",), "kinesisvideo": ("kinesisvideo", "kinesis-video-archived-media"),
+    "lex": ("lexv2-models",), "mediastore": ("mediastore", "mediastore-data"), "mobiletargeting": ("pinpoint",), "monitoring": ("cloudwatch",),
+    "s3": ("s3", "s3control"), "sagemaker": ("sagemaker", "sagemaker-metrics", "sagemaker-runtime"),
+    "servicecatalog": ("servicecatalog", "servicecatalog-appregistry"), "servicequotas": ("service-quotas",), "ses": ("ses", "sesv2"),
+    "sso": ("sso-admin",), "states": ("stepfunctions",), "tagging": ("resourcegroupstaggingapi",),
+    "timestream": ("timestream-write", "timestream-query"),
+}  # fmt: skip
+"""botocore's models of what is signed for as one service, its main one first, where that isn't the model of the same name alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +54,68 @@ class Call:
 
 
 @cache
-def service_model(name: str) -> ServiceModel | None:
-    """botocore's model of a service, by its signing name; None where there is none."""
+def model_named(name: str) -> ServiceModel | None:
+    """botocore's model of that name; None where there is none."""
     session = botocore.session.get_session()
     try:
-        return session.get_service_model(_SERVICE_OF_SIGNING_NAME.get(name, name))
+        return session.get_service_model(name)
     except Exception:
         return None
+
+
+def service_model(name: str) -> ServiceModel | None:
+    """botocore's model of a service, by its signing name, the main one where there are more; None where there is none."""
+    return model_named(_MODELS.get(name, (name,))[0])
+
+
+def models(name: str) -> list[ServiceModel]:
+    """All models of what is signed for as one service."""
+    return [model for model in map(model_named, _MODELS.get(name, (name,))) if model is not None]
+
+
+def is_main(call: Call) -> bool:
+    """Whether a call is of its service's main model: the rules for the service are about that one."""
+    return call.model is None or call.model.service_model.service_name == _MODELS.get(call.service, (call.service,))[0]
+
+
+def _spoken(arrived: Arrived, model: ServiceModel) -> str:
+    """The protocol of a request: newer models have several, and a client speaks the one that it knows."""
+    protocols = model.metadata.get("protocols") or [model.protocol]
+    if "smithy-rpc-v2-cbor" not in protocols:
+        return str(model.protocol)
+    if arrived.header("smithy-protocol") == "rpc-v2-cbor":
+        return "cbor"
+    return "json" if arrived.header("x-amz-target") is not None or "query" not in protocols else "query"
+
+
+def _asked_of(arrived: Arrived, service: str, path: str) -> ServiceModel | None:
+    """The model that a request is of, among those of its service."""
+    found = models(service)
+    if len(found) < 2:
+        return found[0] if found else None
+    target = arrived.header("x-amz-target") or ""
+    for model in found:
+        protocol = str(model.protocol)
+        if protocol == "json" or "cbor" in protocol:
+            start, _, name = target.rpartition(".")
+            is_its = start == model.metadata.get("targetPrefix") or path.startswith("/service/")
+            if is_its and (name or path.rpartition("/")[2]) in model.operation_names:
+                return model
+        elif protocol == "query":
+            sent = f"{arrived.query}&{arrived.body[:100_000].decode('utf-8', 'replace')}" if not target else ""
+            if f"Version={model.api_version}" in sent.split("&"):
+                return model
+        elif model.service_name in ("s3", "s3control"):
+            if is_s3_control(arrived, path) == (model.service_name == "s3control"):
+                return model
+        elif not target and any(m == arrived.method and p.fullmatch(path) for m, p, _, _ in _routes(model.service_name)):
+            return model
+    return found[0]
+
+
+def is_s3_control(arrived: Arrived, path: str) -> bool:
+    """Whether a request signed for S3 is about an account's access points and the like, and so of no bucket."""
+    return path.startswith("/v20180820/") and arrived.header("x-amz-account-id") is not None
 
 
 def read_call(arrived: Arrived, service: str, path: str) -> Call:
@@ -55,13 +124,15 @@ def read_call(arrived: Arrived, service: str, path: str) -> Call:
     What is decided must be what is carried out: a request that two readers could read differently (a parameter twice, one in the query
     and another in the body, one that the operation doesn't have) is refused, or the odd part doesn't get past here.
     """
-    model = service_model(service)
+    model = _asked_of(arrived, service, path)
     if model is None:
         raise AwsFault("UnrecognizedClientException", f"There is no service {service}.", 400)
     ours = [name for name, _ in arrived.headers if name.startswith("x-amz-")]
     if len(ours) > len(set(ours)):
         raise AwsFault("MalformedInput", "A header of AWS's stands twice.", 400)
-    protocol = str(model.protocol)
+    protocol = _spoken(arrived, model)
+    if protocol == "cbor":
+        return _cbor_call(arrived, service, model, path)
     if protocol in ("query", "ec2", "json") and path.strip("/"):
         # Such services have one path. What stands there is a slip of whoever wrote the endpoint: /from/203.0.113.0/24, say.
         raise AwsFault("InvalidEndpoint", f"{service} is asked at /, not at {path[:60]}: see how the endpoint is written", 404)
@@ -168,6 +239,23 @@ def _json_call(arrived: Arrived, service: str, model: ServiceModel) -> Call:
     return Call(service, name, _known_members(operation, params), "json", operation)
 
 
+def _cbor_call(arrived: Arrived, service: str, model: ServiceModel, path: str) -> Call:
+    """A call in CBOR; what is carried out is its parameters in JSON."""
+    match = re.fullmatch(r"/service/([\w.]+)/operation/(\w+)", path)
+    if match is None or match[1].rpartition(".")[2] != str(model.metadata.get("targetPrefix")).rpartition(".")[2]:
+        raise AwsFault("InvalidEndpoint", f"{service} is asked at /service/…, not at {path[:60]}: see how the endpoint is written", 404)
+    if arrived.method != "POST" or arrived.query or match[2] not in model.operation_names:
+        raise AwsFault("UnknownOperationException", "", 404)
+    operation = model.operation_model(match[2])
+    params = _known_members(operation, cbor.read(arrived.body))
+    try:
+        body = json.dumps(_json(operation.input_shape, params) if operation.input_shape is not None else {}).encode()
+        params = json.loads(body)
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise AwsFault("SerializationException", f"The body doesn't fit {match[2]}.", 400) from error
+    return Call(service, match[2], params, "cbor", operation, body)
+
+
 def _known_members(operation: OperationModel, given: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a JSON body that the operation has there; AWS passes over others."""
     shape = operation.input_shape
@@ -177,20 +265,20 @@ def _known_members(operation: OperationModel, given: Mapping[str, Any]) -> dict[
 
 
 @cache
-def _routes(service: str) -> list[tuple[str, re.Pattern[str], dict[str, str | None], str]]:
+def _routes(name: str) -> list[tuple[str, re.Pattern[str], dict[str, str | None], str]]:
     """(method, path pattern, needed query parts, operation) of a REST service, the most particular first."""
-    model = service_model(service)
+    model = model_named(name)
     assert model is not None
     routes = []
-    for name in model.operation_names:
-        http = model.operation_model(name).http
+    for operation in model.operation_names:
+        http = model.operation_model(operation).http
         path, _, query = http["requestUri"].partition("?")
         pattern = "".join(
             re.escape(piece) if i % 2 == 0 else (f"(?P<{_group(piece)}>.*)" if piece.endswith("+") else f"(?P<{_group(piece)}>[^/]+)")
             for i, piece in enumerate(re.split(r"\{([^}]+)\}", path))
         )
         needed = {k: v or None for k, _, v in (p.partition("=") for p in query.split("&") if p)}
-        routes.append((http["method"], re.compile(pattern.rstrip("/") + "/?"), needed, name))
+        routes.append((http["method"], re.compile(pattern.rstrip("/") + "/?"), needed, operation))
     return sorted(routes, key=lambda r: (-len(r[2]), -len(r[1].pattern)))
 
 
@@ -202,14 +290,14 @@ def _rest_call(arrived: Arrived, service: str, model: ServiceModel, path: str, p
     query: dict[str, list[str]] = {}
     for part, text in parse_qsl(arrived.query, keep_blank_values=True):
         query.setdefault(part, []).append(text)
-    for method, pattern, needed, name in _routes(service):
+    for method, pattern, needed, name in _routes(model.service_name):
         if method != arrived.method or not all(k in query and (v is None or query[k] == [v]) for k, v in needed.items()):
             continue
         match = pattern.fullmatch(path)
         if match is None:
             continue
         operation = model.operation_model(name)
-        if service == "s3" and not _s3_fits(operation, match, arrived):
+        if model.service_name == "s3" and not _s3_fits(operation, match, arrived):
             continue
         shape = operation.input_shape
         if not _knows_query(operation, needed, query):
@@ -229,7 +317,7 @@ def _rest_call(arrived: Arrived, service: str, model: ServiceModel, path: str, p
             except (ValueError, RecursionError) as error:
                 raise AwsFault("SerializationException", "The body is not JSON.", 400) from error
         body = None
-        if service == "s3" and name in _XML_READ:
+        if model.service_name == "s3" and name in _XML_READ:
             member = _XML_READ[name]
             params[member], body = _xml_body(shape.members[member], arrived.body)
         return Call(service, name, params, protocol, operation, body, "X-Amz-Signature" in query)
@@ -381,9 +469,25 @@ def _json(shape: Shape, value: Any) -> Any:
     return value
 
 
-def write_fault(fault: AwsFault, protocol: str, request_id: str, namespace: str = "") -> Answer:
-    """An error in the form of the protocol, with the code that AWS uses there (G-21)."""
+def in_cbor(call: Call, answer: Answer, *, query_codes: bool) -> Answer:
+    """moto's answer in JSON to a client that asked in CBOR."""
+    assert call.model is not None
+    kept = tuple((k, v) for k, v in answer.headers if k not in ("content-type", "smithy-protocol"))
+    if answer.status < 300:
+        return Answer(answer.status, cbor.from_json(call.model.output_shape, answer.body), (*cbor.HEADERS, *kept))
+    code, message = cbor.fault_in(answer.body)
+    return write_fault(AwsFault(code, message, answer.status), "cbor", dict(kept).get("x-amzn-requestid", ""), query_codes=query_codes)
+
+
+def write_fault(fault: AwsFault, protocol: str, request_id: str, namespace: str = "", *, query_codes: bool = False) -> Answer:
+    """An error in the form of the protocol, with the code that AWS uses there (G-21). ``query_codes``: the client asked for those of query too."""
     code, message = fault.code, fault.message
+    if protocol == "cbor":
+        code = "AccessDeniedException" if code == "AccessDenied" else code
+        status = 400 if fault.denied else fault.status
+        # Services that spoke query first go on to say its code, for programs that look for it.
+        old = ("x-amzn-query-error", f"{fault.code};{'Sender' if fault.status < 500 else 'Receiver'}")
+        return Answer(status, cbor.fault(code, message), (*cbor.HEADERS, ("x-amzn-requestid", request_id), *([old] if query_codes else ())))
     if protocol in ("json", "rest-json"):
         if code == "AccessDenied":
             code = "AccessDeniedException"

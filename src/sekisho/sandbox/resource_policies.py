@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sekisho.decision import Layers, decide
 from sekisho.errors import PolicyError
-from sekisho.policy import PolicyKind, check_policy
+from sekisho.policy import Policy, PolicyKind, check_policy
 from sekisho.sandbox.fault import AwsFault
 from sekisho.sandbox.operation import Work
 from sekisho.sandbox.protocol import Call
+
+_ALL_ALLOWED = Policy.parse({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
 
 _CHANGES: Mapping[str, tuple[str, ...]] = {
     "s3": ("PutBucketPolicy", "DeleteBucketPolicy", "DeleteBucket", "CreateBucket"),
@@ -44,7 +47,13 @@ def check(work: Work, body: bytes) -> None:
     if not text:
         return
     try:
-        check_policy(str(text), PolicyKind.RESOURCE)
+        policy = check_policy(str(text), PolicyKind.RESOURCE)
     except PolicyError as error:
         code = {"s3": "MalformedPolicy", "kms": "MalformedPolicyDocumentException", "secretsmanager": "MalformedPolicyDocumentException"}
         raise AwsFault(code.get(call.service, "InvalidParameter"), error.message, 400) from None
+    if call.service == "kms" and not params.get("BypassPolicyLockoutSafetyCheck"):
+        key = f"arn:aws:kms:{work.caller.region}:{work.caller.account}:key/x"
+        layers = Layers(identity=(_ALL_ALLOWED,), resource=(policy,))
+        if not decide(work.caller.request("kms:PutKeyPolicy", key, work.now), layers, work.store.settings).allowed:
+            text = "The new key policy will not allow you to update the key policy in the future."
+            raise AwsFault("MalformedPolicyDocumentException", text, 400)

@@ -49,7 +49,7 @@ def tag_context(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pass_role(work: Work, role: Any, service: str) -> list[Need]:
-    """The leave to hand a role to a service; nothing where none is handed over. Raises AwsFault for what is no role's ARN."""
+    """The leave to hand a role to a service, empty where it isn't known; nothing where none is handed over. Raises AwsFault for no role's ARN."""
     if not role:
         return []
     parts = str(role).split(":", 5)
@@ -58,11 +58,12 @@ def pass_role(work: Work, role: Any, service: str) -> list[Need]:
     if parts[4] != work.caller.account:
         raise AwsFault("AccessDenied", "Cross-account pass role is not allowed.", 403, denied=True)
     found = work.account.role(parts[5].rpartition("/")[2])
+    passed = {"iam:PassedToService": service} if service else {}
     if found is None or found.arn != role:
         # Nobody can have leave for a role that isn't there by name, but a wildcard covers it; then the service says that it can't use it.
-        return [Need("iam:PassRole", str(role), {"iam:PassedToService": service}, tells=("iam:resourcetag/", "aws:resourcetag/"))]
+        return [Need("iam:PassRole", str(role), passed, tells=("iam:resourcetag/", "aws:resourcetag/"))]
     tags = {f"{prefix}:ResourceTag/{k}": v for k, v in found.tags for prefix in ("iam", "aws")}
-    return [Need("iam:PassRole", found.arn, {"iam:PassedToService": service, **tags}, tells=("iam:resourcetag/", "aws:resourcetag/"))]
+    return [Need("iam:PassRole", found.arn, {**passed, **tags}, tells=("iam:resourcetag/", "aws:resourcetag/"))]
 
 
 def each(action: str, arns: Iterable[str], context: Mapping[str, Any] | None = None, tells: tuple[str, ...] = ()) -> list[Need]:
