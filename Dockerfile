@@ -7,7 +7,8 @@ COPY src /source/src
 RUN pip install --no-cache-dir -c /source/constraints.txt /source && rm -rf /source \
  && useradd --create-home --uid 10001 sekisho && mkdir -m 0700 /state && chown sekisho /state
 
-USER sekisho
+# By number, so that whoever runs it can see that it isn't root.
+USER 10001
 WORKDIR /work
 VOLUME /state
 ENTRYPOINT ["sekisho", "sandbox"]
