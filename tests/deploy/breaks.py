@@ -117,6 +117,7 @@ class Saved:
 
     def __init__(self, aws: Aws) -> None:
         self.store = aws.server.aws.store
+        self.ahead_s = self.store.clock.ahead_s
         self.accounts = dict(self.store.accounts)
         self.tables = [(t, copy.deepcopy(t)) for t in (self.store.keys, self.store.passwords, self.store.devices, self.store.sessions)]
 
@@ -127,6 +128,7 @@ class Saved:
             table.clear()
             table.update(copy.deepcopy(was))  # type: ignore[arg-type]
         self.store.events.clear()
+        self.store.clock.ahead_s = self.ahead_s
 
 
 @dataclass

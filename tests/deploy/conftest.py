@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from sekisho.sandbox.server import serve
 
 from .aws import Aws, Faults, proxy
+from .breaks import Saved
 
+ARTICLE = (Path(__file__).parents[2] / "src/sekisho/environment/examples/article.yaml").read_text(encoding="utf-8")
 Start = Callable[..., Aws]
 
 
@@ -23,6 +26,32 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             return open_(list(accounts), tmp_path, patch)
 
         yield begin
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path, pytest.MonkeyPatch], Aws]]:
+    """The article's environment, applied once for all tests of a file: each begins with it as it was, in a folder of its own."""
+    home = tmp_path_factory.mktemp("applied")
+    with pytest.MonkeyPatch.context() as patch, _servers() as open_:
+        first = open_(["111122223333", "444455556666"], home, patch)
+        first.write(ARTICLE)
+        assert first.sekisho("apply", str(first.file), "--yes").status == 0
+        was = Saved(first)
+
+        def again(folder: Path, patch: pytest.MonkeyPatch) -> Aws:
+            was.put_back()
+            first.faults.reset()
+            shutil.copytree(home / ".sekisho", folder / ".sekisho")
+            aws = Aws(first.server, first.faults, first.endpoint, folder, patch)
+            aws.write(ARTICLE)
+            return aws
+
+        yield again
+
+
+@pytest.fixture
+def article(applied: Callable[[Path, pytest.MonkeyPatch], Aws], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    return applied(tmp_path, monkeypatch)
 
 
 class _servers:

@@ -18,11 +18,10 @@ from sekisho.deploy.changes import changes, shape
 from sekisho.proof import difference
 
 from .aws import AWS_CLI, PROFILE, Aws
-from .conftest import Start
+from .conftest import ARTICLE, Start
 
 EXAMPLES = Path(__file__).parents[2] / "src/sekisho/environment/examples"
 COMPANY = (EXAMPLES / "company.yaml").read_text(encoding="utf-8")
-ARTICLE = (EXAMPLES / "article.yaml").read_text(encoding="utf-8")
 ACCOUNTS = ("111122223333", "222233334444", "333344445555", "444455556666", "555566667777", "666677778888")
 J, T = "111122223333", "444455556666"
 
@@ -66,14 +65,6 @@ def test_company_from_nothing_to_nothing(start: Start) -> None:
     assert gone.status == 0, gone
     left = aws.client("iam", J).get_account_authorization_details(Filter=["User", "Group", "Role", "LocalManagedPolicy"])
     assert not left["UserDetailList"] and not left["GroupDetailList"] and not left["Policies"]
-
-
-@pytest.fixture
-def article(start: Start) -> Aws:
-    aws = start(J, T)
-    aws.write(ARTICLE)
-    assert aws.sekisho("apply", str(aws.file), "--yes").status == 0
-    return aws
 
 
 def test_equal_documents_in_another_spelling_are_no_change(article: Aws) -> None:
@@ -248,7 +239,7 @@ def test_a_plan_that_was_tampered_with(article: Aws) -> None:
         assert said.status == 2 and message in said.err and "to do:" in said.err
     plan.write_text(json.dumps(whole)[:-500])
     assert article.sekisho("apply", "--plan", str(plan), "--yes").status == 2
-    assert len(article.faults.seen) == 11, "nothing was called since the first apply"
+    assert article.faults.seen == [], "nothing was called"
 
 
 def test_partial_permission_is_unknown_never_empty(article: Aws) -> None:

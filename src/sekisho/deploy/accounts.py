@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,12 +67,11 @@ class Accounts:
         return (self.profile or "").replace("{account}", account).replace("{name}", self.names.get(account) or account)
 
     def _by_profile(self, account: str) -> Any:
-        import boto3
         from botocore.exceptions import ProfileNotFound
 
         name = self._profile_of(account)
         try:
-            return boto3.Session(profile_name=name)
+            return _boto3_session(profile_name=name)
         except ProfileNotFound:
             raise InputError(
                 f"there is no profile {name}", expected="a profile in your AWS config", remedy="`aws configure list-profiles` lists them"
@@ -80,10 +79,8 @@ class Accounts:
 
     def _base(self) -> Any:
         """The user's own credentials, with MFA where a device is given: asked for once."""
-        import boto3
-
         if "" not in self._sessions:
-            session = boto3.Session()
+            session = _boto3_session()
             if self.mfa and self.ask_code:
                 sts = self._made(session, "sts")
                 code = self.ask_code()
@@ -129,9 +126,26 @@ def _identity(account: str, sts: Any) -> Mapping[str, str]:
     return found
 
 
-def _with_keys(keys: Mapping[str, str]) -> Any:
-    import boto3
+@cache
+def _models() -> Any:
+    """botocore's descriptions of services, read once: each session would read them anew, which takes more than all calls of an account."""
+    from botocore.session import Session
 
-    return boto3.Session(
+    return Session().get_component("data_loader")
+
+
+def _boto3_session(**given: str) -> Any:
+    import boto3
+    from botocore.session import Session
+
+    core = Session()
+    core.register_component("data_loader", _models())
+    session = boto3.Session(botocore_session=core, **given)
+    core.get_scoped_config()  # raises ProfileNotFound now, and not at the first client
+    return session
+
+
+def _with_keys(keys: Mapping[str, str]) -> Any:
+    return _boto3_session(
         aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"]
     )
