@@ -1,7 +1,8 @@
 """Help: each command has an example that runs, and the list of commands comes without loading what commands need.
 
-The example in a command's epilog is run by a shell in an empty folder, in which what PREPARED says has been done before. A command that
-is added needs an example; where it asks for more than an empty folder, one line in PREPARED.
+The example in a command's epilog is run by a shell in an empty folder, in which what PREPARED says has been done before, or after the
+examples that come before it in its story of STORIES. A command that is added needs an example; where it asks for more than an empty folder,
+one line in PREPARED.
 """
 
 from __future__ import annotations
@@ -33,9 +34,7 @@ _RECORD = {
 }  # fmt: skip
 _LOGS = f"mkdir AWSLogs && echo '{json.dumps({'Records': [_RECORD]})}' > AWSLogs/one.json"
 
-_INGESTED = f"{_LOGS}\nsekisho trail ingest AWSLogs --store trail"
 _EMPTY_AWS = "sekisho init\nsekisho sandbox --accounts 111122223333,444455556666"
-_AWS = "sekisho init\nsekisho sandbox sekisho.yaml"
 _COMPANY = "sekisho init --example company\nsekisho sandbox sekisho.yaml"
 
 PREPARED: dict[str, str] = {
@@ -45,20 +44,11 @@ PREPARED: dict[str, str] = {
     "reach": "sekisho init",
     "check": "sekisho init",
     "diff": "sekisho init\nsekisho init new.yaml",
-    "trail ingest": _LOGS,
-    "trail show": _INGESTED,
-    "trail audit": f"{_INGESTED}\nsekisho init\nsekisho compile sekisho.yaml --out estate",
-    "trail replay": f"{_INGESTED}\nsekisho init",
+    "trail ingest": f"{_LOGS}\nsekisho init\nsekisho compile sekisho.yaml --out estate",
     "trail generate": "sekisho init",
-    "collect": _AWS,
     "plan": _EMPTY_AWS,
-    "apply": _EMPTY_AWS,
-    "destroy": _AWS,
-    "drift": _AWS,
     "users list": "sekisho init",
     "users add": _COMPANY,
-    "users remove": f"{_COMPANY}\nsekisho users add kato --group platform --profile 'admin-{{account}}' --password-file kato.json",
-    "sessions revoke": _COMPANY,
     "export cloudformation": "sekisho init",
     "export terraform": "sekisho init",
     "export aws-config": "sekisho init",
@@ -66,6 +56,13 @@ PREPARED: dict[str, str] = {
 }
 """Command → what its example needs, a shell command a line. A line `sekisho sandbox …` starts one in the background; what comes after,
 the example too, finds it by the profiles `admin-{account}` and `audit-{account}`."""
+
+STORIES: tuple[tuple[str, ...], ...] = (
+    ("plan", "apply", "collect", "drift", "destroy"),
+    ("users add", "users remove", "sessions revoke"),
+    ("trail ingest", "trail show", "trail audit", "trail replay", "trail athena"),
+)
+"""Commands whose examples follow one another, in one folder and beside one embedded AWS, as they do in life."""
 
 LEFT_TO_OTHERS: dict[str, str] = {
     "sandbox": "it serves until it is stopped: tests/sandbox starts and stops it",
@@ -97,23 +94,24 @@ def test_help_has_an_example(words: str) -> None:
     assert result.returncode == 0 and "Example:" in result.stdout and f"Usage: sekisho {words}" in result.stdout
 
 
-@pytest.mark.parametrize("words", [words for words, _ in ALL])
-def test_the_example_runs(words: str, tmp_path: Path) -> None:
-    if words in LEFT_TO_OTHERS or words.split()[0] in LEFT_TO_OTHERS:
-        pytest.skip(LEFT_TO_OTHERS.get(words) or LEFT_TO_OTHERS[words.split()[0]])
-    example = (dict(ALL)[words].epilog or "").removeprefix("Example: ").strip()
+@pytest.mark.parametrize("story", [*STORIES, *((words,) for words, _ in ALL if not any(words in story for story in STORIES))], ids=", ".join)
+def test_the_examples_run(story: tuple[str, ...], tmp_path: Path) -> None:
+    if reason := LEFT_TO_OTHERS.get(story[0]) or LEFT_TO_OTHERS.get(story[0].split()[0]):
+        pytest.skip(reason)
     with ExitStack() as running:
         extra: dict[str, str] = {}
-        for line in (PREPARED.get(words) or "").splitlines():
+        for line in (PREPARED.get(story[0]) or "").splitlines():
             if line.startswith("sekisho sandbox"):
                 extra = running.enter_context(sandbox(line.split()[2:], tmp_path))
                 continue
             prepared = run_shell(line, tmp_path, extra)
             assert prepared.returncode == 0, f"{line}\n{prepared.stderr}"
-        result = run_shell(example, tmp_path, extra)
-    assert result.returncode == STATUS.get(words, 0), f"{example}\n{result.stdout}\n{result.stderr}"
-    assert result.stdout or any(tmp_path.iterdir()), "an example shows something"
-    assert "Traceback" not in result.stderr
+        for words in story:
+            example = (dict(ALL)[words].epilog or "").removeprefix("Example: ").strip()
+            result = run_shell(example, tmp_path, extra)
+            assert result.returncode == STATUS.get(words, 0), f"{example}\n{result.stdout}\n{result.stderr}"
+            assert result.stdout or any(tmp_path.iterdir()), "an example shows something"
+            assert "Traceback" not in result.stderr
 
 
 @contextmanager
