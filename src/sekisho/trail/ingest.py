@@ -12,21 +12,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from datetime import datetime
 from multiprocessing import connection as mp_connection
 from multiprocessing import get_context, parent_process
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sekisho.errors import OutsideError
 from sekisho.trail.records import EVENTS, REQUESTS, Piece, Requests, SetAside, batch
 from sekisho.trail.sources import MIB, FileRead, Limits, Source, decoded_pieces, find_sources
-from sekisho.trail.store import Aside, FileEntry, PartWriter, Staged, Store, Writer
+from sekisho.trail.store import Aside, FileEntry, Part, PartWriter, Staged, Store, Writer, part_of
 
 _TASK_BYTES = int(os.environ.get("SEKISHO_TRAIL_TASK_BYTES", 4 * MIB))
 """Stored bytes of one task; some 50,000 events of gzip."""
 _COMMIT_ROWS = int(os.environ.get("SEKISHO_TRAIL_COMMIT_ROWS", 1_000_000))
 _COMMIT_EVERY_S = 15.0
-_ROWS_AT_ONCE = 20_000
+_ROWS_AT_ONCE = 5_000
 
 
 @dataclass
@@ -55,8 +57,8 @@ class _Task:
 class _Done:
     files: list[FileEntry]
     unreadable: list[tuple[str, str]]
-    rows: int
     out: Staged
+    part: Part
 
 
 def ingest(
@@ -130,7 +132,7 @@ def _run(tasks: Sequence[_Task], writer: Writer, outcome: Outcome, gauge: _Gauge
         nonlocal committed
         files = [f for d in waiting for f in d.files]
         if files:
-            made = writer.commit(files, [d.out for d in waiting])
+            made = writer.commit(files, [(d.out, d.part) for d in waiting])
             outcome.new_events += sum(p.rows for p in made.parts)
             outcome.duplicates += made.duplicates
         waiting.clear()
@@ -142,8 +144,8 @@ def _run(tasks: Sequence[_Task], writer: Writer, outcome: Outcome, gauge: _Gauge
         outcome.records += sum(f.records for f in done.files)
         outcome.bytes += sum(f.size for f in done.files)
         outcome.unreadable += done.unreadable
-        gauge.add(sum(f.size for f in done.files), done.rows)
-        if sum(d.rows for d in waiting) >= _COMMIT_ROWS or time.monotonic() - committed > _COMMIT_EVERY_S:
+        gauge.add(sum(f.size for f in done.files), done.part.rows)
+        if sum(d.part.rows for d in waiting) >= _COMMIT_ROWS or time.monotonic() - committed > _COMMIT_EVERY_S:
             commit()
     commit()
 
@@ -185,18 +187,19 @@ def _start_worker() -> None:
 
 def _read(task: _Task) -> _Done:
     """Decode the task's files into one staged part."""
-    done = _Done([], [], 0, task.out)
     waiting: list[Piece] = []
     read: list[tuple[Source, FileRead, list[Piece]]] = []
     requests = Requests(task.out.first_request)
+    spans: list[dict[str, datetime]] = []
     with PartWriter(task.out.events, EVENTS) as out, PartWriter(task.out.requests, REQUESTS) as asked:
 
         def write() -> None:
             if waiting:
                 found = batch(waiting, requests)
                 asked.add(requests.take())
-                done.rows += found.num_rows
                 if found.num_rows:
+                    requests.count(found)
+                    spans.append(pc.min_max(found["event_time"]).as_py())
                     out.add(pa.Table.from_batches([found]))
                 for piece in waiting:
                     piece.decoded.written()
@@ -216,6 +219,8 @@ def _read(task: _Task) -> _Done:
                     held = 0
             read.append((source, outcome, mine))
         write()
+    first, last = min((s["min"] for s in spans), default=None), max((s["max"] for s in spans), default=None)
+    done = _Done([], [], task.out, part_of(task.out, requests.days(), first, last))
     for source, outcome, mine in read:
         failed = next((a.reason for a in outcome.set_aside if a.reason.startswith(("can't be read", "can't be fetched"))), None)
         if failed is not None:

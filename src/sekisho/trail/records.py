@@ -1,7 +1,8 @@
 """A CloudTrail record as typed values, and many of them as the columns of the store (rule book G-02 to G-10).
 
 Decoding is typed: unknown fields are ignored (G-02), a field of a wrong type sets the record aside with the reason. The quick way
-takes a whole document at once; only where that fails is it looked at record by record, to find the ones at fault.
+takes a whole document at once, parameters and answers with it; only where that fails is it looked at record by record, to find the ones
+at fault. What repeats from record to record (who asked, what for) is made into values once and found again by its bytes or its tuple.
 
 A record's place is its file and its ordinal: the how manieth record of the file it is, counted from 0, those set aside included.
 """
@@ -12,16 +13,22 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date, timedelta
+from itertools import accumulate
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec import field as named
 
 from sekisho.trail.resources import resource_of
 
 # --- the record ----------------------------------------------------------------------------------------------------------
+
+NULL = Raw(b"null")
 
 
 class Attributes(Struct, gc=False):
@@ -60,38 +67,8 @@ class Resource(Struct, gc=False):
     type: str | None = None
 
 
-class Record(Struct, gc=False):
-    """One event, as far as it is typed. Identities repeat, and are read once a batch; ``requestParameters`` and its like only for some sources."""
-
-    eventID: str
-    eventName: str
-    eventSource: str
-    eventTime: str | None = None
-    shipped: str | None = named(name="@timestamp", default=None)
-    eventVersion: str = "1.0"
-    eventType: str | None = None
-    eventCategory: str | None = None
-    awsRegion: str | None = None
-    recipientAccountId: str | None = None
-    userIdentity: Raw = Raw(b"null")
-    sourceIPAddress: str | None = None
-    userAgent: str | None = None
-    errorCode: str | None = None
-    errorMessage: str | None = None
-    readOnly: bool | None = None
-    managementEvent: bool | None = None
-    requestID: str | None = None
-    sharedEventID: str | None = None
-    vpcEndpointId: str | None = None
-    sessionCredentialFromConsole: str | bool | None = None
-    resources: list[Resource] | None = None
-    requestParameters: Raw = Raw(b"null")
-    responseElements: Raw = Raw(b"null")
-    additionalEventData: Raw = Raw(b"null")
-
-
 class Parameters(Struct, gc=False):
-    """requestParameters of what IAM, STS and the sign-in need."""
+    """requestParameters of what IAM, STS, S3 and the sign-in need."""
 
     roleArn: str | None = None
     roleSessionName: str | None = None
@@ -108,8 +85,11 @@ class Parameters(Struct, gc=False):
     virtualMFADeviceName: str | None = None
     instanceProfileName: str | None = None
     path: str | None = None
-    policyArns: Raw = Raw(b"null")
-    tags: Raw = Raw(b"null")
+    policyArns: Raw = NULL
+    tags: Raw = NULL
+    bucketName: str | None = None
+    key: Any = None
+    """Of S3 a text; of DynamoDB, whose records are many, an object."""
 
 
 class Credentials(Struct, gc=False):
@@ -147,6 +127,44 @@ class Additional(Struct, gc=False):
     LoginTo: str | None = None
 
 
+class Record(Struct, gc=False):
+    """One event, as far as it is typed. ``userIdentity`` stays as it is written: identities repeat, and each is read once."""
+
+    eventID: str
+    eventName: str
+    eventSource: str
+    eventTime: str | None = None
+    shipped: str | None = named(name="@timestamp", default=None)
+    eventVersion: str = "1.0"
+    eventType: str | None = None
+    eventCategory: str | None = None
+    awsRegion: str | None = None
+    recipientAccountId: str | None = None
+    userIdentity: Raw = Raw(b"null")
+    sourceIPAddress: str | None = None
+    userAgent: str | None = None
+    errorCode: str | None = None
+    errorMessage: str | None = None
+    readOnly: bool | None = None
+    managementEvent: bool | None = None
+    requestID: str | None = None
+    sharedEventID: str | None = None
+    vpcEndpointId: str | None = None
+    sessionCredentialFromConsole: str | bool | None = None
+    resources: list[Resource] | None = None
+    requestParameters: Parameters | None = None
+    responseElements: Response | None = None
+    additionalEventData: Additional | None = None
+
+
+class Elsewhere(Record, gc=False):
+    """A record of a service whose parameters and answers aren't looked into: they may be anything, and be called what IAM's are."""
+
+    requestParameters: Any = None
+    responseElements: Any = None
+    additionalEventData: Any = None
+
+
 class LookedUp(Struct):
     """One entry of what ``aws cloudtrail lookup-events`` prints."""
 
@@ -171,11 +189,9 @@ _DOCUMENT = msgspec.json.Decoder(Document)
 _RAW_DOCUMENT = msgspec.json.Decoder(RawDocument)
 _RAW_LIST = msgspec.json.Decoder(list[Raw])
 _RECORD = msgspec.json.Decoder(Record)
+_ELSEWHERE = msgspec.json.Decoder(Elsewhere)
 _LOOKED_UP = msgspec.json.Decoder(LookedUp)
 _IDENTITY = msgspec.json.Decoder(Identity | None)
-_PARAMETERS = msgspec.json.Decoder(Parameters | None)
-_RESPONSE = msgspec.json.Decoder(Response | None)
-_ADDITIONAL = msgspec.json.Decoder(Additional | None)
 
 _UNFIT = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not what they should be."""
@@ -257,7 +273,7 @@ def _checked(records: list[Record], ordinals: range) -> Decoded:
     """What the types can't say: a time that is one (G-01), a version that is one (G-02)."""
     # Arrow reads the times later, and refuses what is none; here it is enough that they look alike.
     lengths = {len(r.eventTime or "") for r in records}
-    if lengths <= {20} and {r.eventVersion for r in records} <= _KNOWN and "" not in {r.eventID for r in records}:
+    if lengths <= {20} and {r.eventVersion for r in records} <= _KNOWN and all(map(_event_id, records)):
         return Decoded(records, ordinals, [], len(records))
     good: list[Record] = []
     kept: list[int] = []
@@ -272,6 +288,7 @@ def _checked(records: list[Record], ordinals: range) -> Decoded:
     return Decoded(good, kept, aside, len(records))
 
 
+_event_id = attrgetter("eventID")
 _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z?", re.ASCII)
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,6})", re.ASCII)
 _KNOWN = {f"1.{minor}" for minor in range(12)} | {f"1.0{minor}" for minor in range(1, 10)}
@@ -328,7 +345,7 @@ def _take(result: Decoded, raw: bytes, problem: str | None, first: int) -> None:
         return
     result.seen += 1
     try:
-        record = _RECORD.decode(raw)
+        record = _record(raw)
     except _UNFIT as error:
         result.set_aside.append(SetAside(ordinal, _reason(error)))
         return
@@ -339,6 +356,21 @@ def _take(result: Decoded, raw: bytes, problem: str | None, first: int) -> None:
     result.records.append(record)
     assert isinstance(result.ordinals, list)
     result.ordinals.append(ordinal)
+
+
+def _record(raw: bytes) -> Record:
+    """One record on its own. Raises what is in ``_UNFIT`` where a field is of a wrong type that matters."""
+    try:
+        return _RECORD.decode(raw)
+    except msgspec.ValidationError:
+        record = _ELSEWHERE.decode(raw)
+        if record.eventSource in TYPED_SOURCES:
+            raise
+    given = record.requestParameters
+    bucket = given.get("bucketName") if isinstance(given, dict) else None
+    record.requestParameters = Parameters(bucketName=bucket, key=given.get("key")) if isinstance(bucket, str) else None
+    record.responseElements = record.additionalEventData = None
+    return record
 
 
 def _reason(error: Exception) -> str:
@@ -436,12 +468,9 @@ def _salvaged(data: bytes, problem: str) -> Iterator[tuple[bytes, str | None]]:
 
 
 def _wrong_inside(record: Record) -> str | None:
-    """Why the parameters or answers of an IAM, STS or sign-in record can't be read, or None."""
+    """Why the caller's identity can't be read, or None."""
     try:
         identity_of(record)
-        inside(record)
-        for raw in (record.requestParameters, record.responseElements, record.additionalEventData):
-            bytes(raw).decode()
     except _UNFIT as error:
         return _reason(error)
     return None
@@ -454,13 +483,8 @@ _NO_ISSUER = Issuer()
 _NO_SESSION = SessionContext()
 _NOBODY = Identity()
 _NO_PARAMETERS = Parameters()
-_NO_RESPONSE = Response()
-_NO_ADDITIONAL = Additional()
-_NO_CREDENTIALS = Credentials()
 _NO_ASSUMED = AssumedRoleUser()
 _NO_KEY = AccessKey()
-_NULL = b"null"
-_NOTHING = (_NO_PARAMETERS, _NO_RESPONSE, _NO_ADDITIONAL)
 
 EVENTS = pa.schema(
     [
@@ -487,47 +511,132 @@ REQUESTS = pa.schema([("request", pa.int64()), *((n, pa.bool_() if n in _BOOLEAN
 """What many events of a part have in common: who asked for what, from where, and what came of it. Events of one request are decided alike."""
 
 
+class Caller(NamedTuple):
+    """Who asked, read once for all records with the same bytes of userIdentity. ``who`` numbers what matters of it."""
+
+    who: int
+    identity: Identity
+    account: str | None
+    access_key: str | None
+    created: str | None
+
+
+_what = attrgetter(
+    "eventSource", "eventName", "awsRegion", "recipientAccountId", "eventType", "eventCategory", "readOnly", "sourceIPAddress", "vpcEndpointId",
+    "errorCode",
+)  # fmt: skip
+"""The part of ``_WHAT`` that stands in the record as it is."""
+
+_NAMED_INSIDE = frozenset(("iam.amazonaws.com", "s3.amazonaws.com"))
+"""Event sources of which several parameters name the resource."""
+
+_HOW_OF_NONE = (False, False, None, None)
+_HOW_OF_MOST = (True, False, None, None)
+
+
+_EPOCH_DAY = date(1970, 1, 1)
+_BEFORE_1970, _DAYS = 1 << 20, 1 << 22
+"""More days than there are before 1970, and than there are in all years of four digits."""
+
+
 class Requests:
     """The distinct requests of one part, numbered from ``first`` on. Beyond ``MOST`` they are forgotten: a request may then have two numbers."""
 
     MOST = 200_000
+    CALLERS = 20_000
 
     def __init__(self, first: int = 0) -> None:
         self.next = first
+        self._callers: dict[bytes, Caller] = {}
         self._who: dict[tuple[Any, ...], int] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._rows: list[tuple[Any, ...]] = []
-        self._first_row = first
+        self._first_row = self._first = first
+        self._places: dict[tuple[str, str, bool], int] = {}
+        self._place_of: list[int] = []
+        self._by_day: list[pa.Array] = []
 
-    def who(self, identity: tuple[Any, ...]) -> int:
-        """A number for what matters of an identity."""
-        return self._who.setdefault(identity, len(self._who))
+    def read(self, records: Sequence[Record], accounts: Iterable[str | None]) -> tuple[list[Caller], list[int]]:
+        """(who asked, the number of the request) of each record. ``accounts``: those that the files' paths name, for records of old that don't say.
 
-    def numbers(self, keys: Iterable[tuple[Any, ...]], whos: Sequence[tuple[Any, ...]], of: Sequence[int]) -> list[int]:
-        """The number of each request. ``keys`` begin with the number of who asked; ``whos[of[i]]`` is the identity of the i-th."""
-        found: list[int] = []
-        known = self._numbers
-        for key in keys:
-            number = known.get(key)
+        Raises ValidationError or ArrowInvalid where a userIdentity is of wrong types.
+        """
+        callers, numbers = self._callers, self._numbers
+        if len(callers) > self.CALLERS:
+            callers.clear()
+        found: list[Caller] = []
+        of: list[int] = []
+        for record, path_account in zip(records, accounts):
+            raw = bytes(record.userIdentity)
+            caller = callers.get(raw)
+            if caller is None:
+                caller = callers[raw] = self._caller(identity_of(record))
+            found.append(caller)
+            source, parameters = record.eventSource, record.requestParameters
+            how: tuple[Any, ...] = _HOW_OF_NONE
+            # What the resource follows from; ``resource_of`` is asked once a request, and here only where much has a part in it.
+            about: Any = None
+            if source == "sts.amazonaws.com" and record.errorMessage is None:
+                about = parameters and parameters.roleArn
+            elif record.errorMessage is not None or record.resources is not None or source in _NAMED_INSIDE:
+                about = resource_of(record, parameters or _NO_PARAMETERS, caller[1])
+            if parameters is not None and source in TYPED_SOURCES:
+                if parameters.serialNumber is None and parameters.sourceIdentity is None and parameters.tags is NULL:
+                    if parameters.roleArn is not None:
+                        how = _HOW_OF_MOST
+                else:
+                    how = (parameters.roleArn is not None, parameters.serialNumber is not None, parameters.sourceIdentity, _text(parameters.tags))
+            key = (caller[0], _what(record), caller[2] or path_account, about, how)
+            number = numbers.get(key)
             if number is None:
-                number = known[key] = self.next
+                number = numbers[key] = self.next
                 self.next += 1
-                self._rows.append((whos[of[len(found)]], key))
-            found.append(number)
-        return found
+                if not isinstance(about, tuple):
+                    about = resource_of(record, parameters or _NO_PARAMETERS, caller[1])
+                self._rows.append((_who(caller[1]), *key[1:3], about, how))
+                place = (record.recipientAccountId or key[2] or "?", record.awsRegion or "?", record.eventCategory == "Data")
+                self._place_of.append(self._places.setdefault(place, len(self._places)))
+            of.append(number)
+        return found, of
+
+    def _caller(self, identity: Identity) -> Caller:
+        who = self._who.setdefault(_who(identity), len(self._who))
+        session = identity.sessionContext
+        created = session.attributes.creationDate if session is not None and session.attributes is not None else None
+        return Caller(who, identity, identity.accountId, identity.accessKeyId or None, created)
+
+    def count(self, events: pa.RecordBatch) -> None:
+        """Remember of which place and day these events are."""
+        places = pa.array(self._place_of, pa.int64()).take(pc.subtract(events["request"], self._first))
+        days = events["event_time"].cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+        self._by_day.append(pc.add(pc.multiply(places, _DAYS), pc.add(days, _BEFORE_1970)))
+
+    def days(self) -> list[tuple[str, str, date, int, int]]:
+        """Of all that was counted: account, Region, day, events, and how many of these are data events."""
+        places = list(self._places)
+        found: dict[tuple[str, str, date], list[int]] = {}
+        for both in pa.chunked_array(self._by_day, pa.int64()).value_counts().to_pylist():
+            place, day = divmod(both["values"], _DAYS)
+            account, region, is_data = places[place]
+            counts = found.setdefault((account, region, _EPOCH_DAY + timedelta(day - _BEFORE_1970)), [0, 0])
+            counts[0] += both["counts"]
+            counts[1] += both["counts"] if is_data else 0
+        return [(*where, *counts) for where, counts in found.items()]  # type: ignore[misc]
 
     def take(self) -> pa.Table:
         """The rows that were not taken yet."""
         rows, self._rows = self._rows, []
         first, self._first_row = self._first_row, self._first_row + len(rows)
         if len(self._numbers) > self.MOST:
+            # Whoever is numbered anew must not be taken for somebody else whom a caller still has by that number.
             self._numbers.clear()
             self._who.clear()
+            self._callers.clear()
+        whats = [(*what[:3], what[3] or account, *what[4:], *resource) for _, what, account, resource, _ in rows]
         data: list[pa.Array] = [pa.array(range(first, first + len(rows)), pa.int64())]
         data += [pa.array([r[0][i] for r in rows], REQUESTS.field(n).type) for i, n in enumerate(_WHO)]
-        data += [pa.array([r[1][i + 1] for r in rows], REQUESTS.field(n).type) for i, n in enumerate(_WHAT)]
-        hows = [r[1][-1] or (False, False, None, None) for r in rows]
-        data += [pa.array([h[i] for h in hows], REQUESTS.field(n).type) for i, n in enumerate(_HOW)]
+        data += [pa.array([w[i] for w in whats], REQUESTS.field(n).type) for i, n in enumerate(_WHAT)]
+        data += [pa.array([r[4][i] for r in rows], REQUESTS.field(n).type) for i, n in enumerate(_HOW)]
         return pa.Table.from_arrays(data, schema=REQUESTS)
 
 
@@ -555,20 +664,6 @@ def _who(u: Identity) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def inside(record: Record) -> tuple[Parameters, Response, Additional]:
-    """The typed parameters and answers of an IAM, STS or sign-in record; of any other, nothing."""
-    if record.eventSource not in TYPED_SOURCES:
-        return _NOTHING
-    parameters, response, additional = bytes(record.requestParameters), bytes(record.responseElements), bytes(record.additionalEventData)
-    if parameters == response == additional == _NULL:
-        return _NOTHING
-    return (
-        (_PARAMETERS.decode(parameters) or _NO_PARAMETERS) if parameters != _NULL else _NO_PARAMETERS,
-        (_RESPONSE.decode(response) or _NO_RESPONSE) if response != _NULL else _NO_RESPONSE,
-        (_ADDITIONAL.decode(additional) or _NO_ADDITIONAL) if additional != _NULL else _NO_ADDITIONAL,
-    )
-
-
 def _truth(value: str | bool | None) -> bool | None:
     """``"true"``, ``"Yes"`` and ``"YES"`` are all true (G-03)."""
     if value is None or isinstance(value, bool):
@@ -586,7 +681,7 @@ _TRUTH: dict[str | bool | None, bool | None] = {v: _truth(v) for v in ("true", "
 
 def _text(raw: Raw) -> str | None:
     data = bytes(raw)
-    return None if data == _NULL or data == b"[]" else data.decode()
+    return None if data in (b"null", b"[]") else data.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -601,112 +696,100 @@ class Piece:
 def _columns(pieces: Sequence[Piece], requests: Requests) -> pa.RecordBatch:
     """The columns ``EVENTS`` of the records of some files, made at once: files are often small, and a column has its price.
 
-    Raises msgspec.MsgspecError where what is needed is of a wrong type; the caller then goes one by one.
+    Raises what is in ``_UNFIT_COLUMNS`` where what is needed is of a wrong type; the caller then goes one by one.
     """
     records = [r for p in pieces for r in p.decoded.records]
     n = len(records)
     text = pa.string()
-    # Identities repeat: each is read once, and its columns are spread over the rows.
-    seen: dict[bytes, int] = {}
-    identities: list[Identity] = []
-    of: list[int] = []
-    for r in records:
-        raw = bytes(r.userIdentity)
-        i = seen.get(raw)
-        if i is None:
-            identities.append(identity_of(r))
-            i = seen[raw] = len(identities) - 1
-        of.append(i)
-    whos = [_who(u) for u in identities]
-    who_numbers = [requests.who(w) for w in whos]
-    accounts = [u.accountId for u in identities]
-    by_identity = pa.array(of, pa.int32())
-    # Few records are of IAM, STS or the sign-in: their columns are made of those alone.
-    typed = [(i, inside(r)) for i, r in enumerate(records) if r.eventSource in TYPED_SOURCES]
-    ps = [t[0] for _, t in typed]
-    rs = [t[1] for _, t in typed]
-    ads = [t[2] for _, t in typed]
-    rows: list[int | None] = [None] * n
-    parameters = [_NO_PARAMETERS] * n
-    hows: list[tuple[Any, ...] | None] = [None] * n
-    for at, (i, (p, _, _)) in enumerate(typed):
-        rows[i] = at
-        parameters[i] = p
-        if p is not _NO_PARAMETERS:
-            hows[i] = (p.roleArn is not None, p.serialNumber is not None, p.sourceIdentity, _text(p.tags))
-    spread = pa.array(rows, pa.int32())
-    path_accounts = [p.account for p in pieces for _ in p.decoded.records]
-    found = [resource_of(r, p, identities[i]) for r, p, i in zip(records, parameters, of)]
-    keys = (
-        (
-            who_numbers[i], r.eventSource, r.eventName, r.awsRegion, r.recipientAccountId or accounts[i] or a, r.eventType, r.eventCategory,
-            r.readOnly, r.sourceIPAddress, r.vpcEndpointId, r.errorCode, *f, how,
-        )
-        for r, i, a, f, how in zip(records, of, path_accounts, found, hows)
-    )  # fmt: skip
-    numbers = requests.numbers(keys, whos, of)
-
-    def array(values: list[Any]) -> pa.Array:
-        return pa.array(values, text)
-
-    def sparse(values: list[Any], kind: pa.DataType = text) -> pa.Array:
-        return pa.array(values, kind).take(spread) if values else pa.nulls(n, kind)
-
-    created = _moments(array([((u.sessionContext or _NO_SESSION).attributes or _NO_ATTRIBUTES).creationDate for u in identities]))
+    callers, numbers = requests.read(records, [p.account for p in pieces for _ in p.decoded.records])
+    # Few records are of IAM, STS or the sign-in: their columns are made of those alone, and spread over the rows.
+    typed = [(i, r) for i, r in enumerate(records) if r.eventSource in TYPED_SOURCES]
+    given = _Sparse(n, [(i, r.requestParameters) for i, r in typed if r.requestParameters is not None])
+    answers = _Sparse(n, [(i, r.responseElements) for i, r in typed if r.responseElements is not None])
+    more = _Sparse(n, [(i, r.additionalEventData) for i, r in typed if r.additionalEventData is not None])
+    ps, rs, ads = given.values, answers.values, more.values
+    files = pa.array([p.file for p in pieces], text)
     data = [
-        array([r.eventID for r in records]),
-        _moments(array([r.eventTime for r in records])),
+        pa.array([r.eventID for r in records], text),
+        _moments(pa.array([r.eventTime for r in records], text)),
         pa.array(numbers, pa.int64()),
-        array([r.userAgent for r in records]),
-        array([r.errorMessage for r in records]),
-        array([r.sharedEventID for r in records]),
-        array([u.accessKeyId or None for u in identities]).take(by_identity),
-        created.take(by_identity),
+        pa.array([r.userAgent for r in records], text),
+        pa.array([r.errorMessage for r in records], text),
+        pa.array([r.sharedEventID for r in records], text),
+        pa.array([c[3] for c in callers], text),
+        _moments(pa.array([c[4] for c in callers], text)),
         pa.array([_TRUTH.get(r.sessionCredentialFromConsole) for r in records], pa.bool_()),
-        sparse([p.roleArn for p in ps]),
-        sparse([p.roleSessionName for p in ps]),
-        sparse([p.durationSeconds for p in ps], pa.int64()),
-        sparse([p.externalId for p in ps]),
-        sparse([p.serialNumber for p in ps]),
-        sparse([p is not _NO_PARAMETERS and (p.policy is not None or bytes(p.policyArns) not in (_NULL, b"[]")) for p in ps], pa.bool_()),
-        sparse([p.userName for p in ps]),
-        sparse([p.roleName for p in ps]),
-        sparse([p.groupName for p in ps]),
-        sparse([p.policyName for p in ps]),
-        sparse([p.policyArn for p in ps]),
-        sparse([(r.credentials or r.accessKey or _NO_KEY).accessKeyId for r in rs]),
-        sparse([(r.assumedRoleUser or _NO_ASSUMED).arn for r in rs]),
-        sparse([r.ConsoleLogin or r.SwitchRole or r.CheckMfa or r.GetSigninToken or r.ExitRole for r in rs]),
-        sparse([_TRUTH.get(a.MFAUsed) for a in ads], pa.bool_()),
-        sparse([a.SwitchFrom for a in ads]),
-        array([p.file for p in pieces]).take(pa.array([i for i, p in enumerate(pieces) for _ in p.decoded.records], pa.int32())),
+        given.column([p.roleArn for p in ps]),
+        given.column([p.roleSessionName for p in ps]),
+        given.column([p.durationSeconds for p in ps], pa.int64()),
+        given.column([p.externalId for p in ps]),
+        given.column([p.serialNumber for p in ps]),
+        given.column([p.policy is not None or (p.policyArns is not NULL and _text(p.policyArns) is not None) for p in ps], pa.bool_()),
+        given.column([p.userName for p in ps]),
+        given.column([p.roleName for p in ps]),
+        given.column([p.groupName for p in ps]),
+        given.column([p.policyName for p in ps]),
+        given.column([p.policyArn for p in ps]),
+        answers.column([(r.credentials or r.accessKey or _NO_KEY).accessKeyId for r in rs]),
+        answers.column([(r.assumedRoleUser or _NO_ASSUMED).arn for r in rs]),
+        answers.column([r.ConsoleLogin or r.SwitchRole or r.CheckMfa or r.GetSigninToken or r.ExitRole for r in rs]),
+        more.column([_TRUTH.get(a.MFAUsed) for a in ads], pa.bool_()),
+        more.column([a.SwitchFrom for a in ads]),
+        pc.run_end_decode(pa.RunEndEncodedArray.from_arrays(pa.array(accumulate(len(p.decoded.records) for p in pieces), pa.int32()), files)),
         pa.array([o for p in pieces for o in p.decoded.ordinals], pa.int64()),
     ]
     return pa.RecordBatch.from_arrays(data, schema=EVENTS)
 
 
+_TEXT = pa.string()
+
+
+class _Sparse:
+    """Columns of what only some of ``n`` rows have: given as (row, value)."""
+
+    def __init__(self, n: int, found: Sequence[tuple[int, Any]]) -> None:
+        self.n = n
+        self.values = [value for _, value in found]
+        rows: list[int | None] = [None] * n
+        for at, (i, _) in enumerate(found):
+            rows[i] = at
+        self._spread = None if len(found) == n else pa.array(rows, pa.int32())
+
+    def column(self, values: Sequence[Any], kind: pa.DataType = _TEXT) -> pa.Array:
+        """A column of the rows with what was made of their values; null in the others."""
+        made = pa.array(values, kind)
+        if self._spread is None:
+            return made
+        return pa.nulls(self.n, kind) if made.null_count == len(made) else made.take(self._spread)
+
+
+_UNFIT_COLUMNS = (*_UNFIT, pa.ArrowInvalid, OverflowError)
+
+
 def batch(pieces: Sequence[Piece], requests: Requests) -> pa.RecordBatch:
-    """The columns of what was decoded; records whose typed parameters turn out wrong are set aside in their ``decoded``."""
-    unfit = (*_UNFIT, pa.ArrowInvalid, OverflowError)
+    """The columns of what was decoded; records whose identity or time turns out wrong are set aside in their ``decoded``."""
     try:
         return _columns(pieces, requests)
-    except unfit:
+    except _UNFIT_COLUMNS:
         pass
     good: list[pa.RecordBatch] = []
     for piece in pieces:
         try:
             good.append(_columns([piece], requests))
             continue
-        except unfit:
+        except _UNFIT_COLUMNS:
             pass
         sound = Decoded(ordinals=[])
         for record, ordinal in zip(piece.decoded.records, piece.decoded.ordinals, strict=True):
-            one = Piece(Decoded([record], [ordinal]), piece.file, piece.account)
+            wrong = _sound(record) or _wrong_inside(record)
             try:
-                good.append(_columns([one], requests))
-                sound.records.append(record)
-            except unfit as error:
-                piece.decoded.set_aside.append(SetAside(ordinal, _sound(record) or _reason(error)))
+                if wrong is None:
+                    good.append(_columns([Piece(Decoded([record], [ordinal]), piece.file, piece.account)], requests))
+                    sound.records.append(record)
+            except _UNFIT_COLUMNS as error:
+                wrong = _reason(error)
+            if wrong is not None:
+                piece.decoded.set_aside.append(SetAside(ordinal, wrong))
         piece.decoded.records = sound.records
     return pa.concat_batches(good) if good else pa.RecordBatch.from_pylist([], schema=EVENTS)
 
@@ -714,3 +797,4 @@ def batch(pieces: Sequence[Piece], requests: Requests) -> pa.RecordBatch:
 def _moments(texts: pa.Array) -> pa.Array:
     """ISO 8601 in UTC → milliseconds; ArrowInvalid for what is none."""
     return texts.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.timestamp("ms"))
+

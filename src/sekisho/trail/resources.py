@@ -10,19 +10,10 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Struct
-
 if TYPE_CHECKING:
     from sekisho.trail.records import Identity, Parameters, Record
 
 
-class _Bucket(Struct, gc=False):
-    bucketName: str | None = None
-    key: str | None = None
-
-
-_BUCKET = msgspec.json.Decoder(_Bucket | None)
 _ON_RESOURCE = re.compile(r" on resource: (arn:\S+)")
 
 _OWN_IF_UNNAMED = frozenset(
@@ -80,7 +71,7 @@ def resource_of(record: Record, parameters: Parameters, identity: Identity) -> t
     if source == "iam.amazonaws.com":
         return _iam(record, parameters, identity), record.recipientAccountId
     if source == "s3.amazonaws.com":
-        return _s3(record)
+        return _s3(record, parameters)
     listed = record.resources
     if listed:
         first = listed[0]
@@ -118,17 +109,14 @@ def _iam(record: Record, p: Parameters, identity: Identity) -> str | None:
     return "*" if name.startswith(_IAM_ANY) else None
 
 
-def _s3(record: Record) -> tuple[str | None, str | None]:
+def _s3(record: Record, parameters: Parameters) -> tuple[str | None, str | None]:
     if record.eventName == "ListBuckets":
         return "*", None
-    try:
-        bucket = _BUCKET.decode(record.requestParameters)
-    except msgspec.MsgspecError:
-        return None, None
-    if bucket is None or not bucket.bucketName:
+    bucket, key = parameters.bucketName, parameters.key
+    if not bucket or not (key is None or isinstance(key, str)):
         return None, None
     owner = next((r.accountId for r in record.resources or () if r.accountId), None)
-    return f"arn:aws:s3:::{bucket.bucketName}" + (f"/{bucket.key}" if bucket.key else ""), owner
+    return f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else ""), owner
 
 
 @lru_cache(maxsize=65536)
