@@ -26,6 +26,10 @@ $(VENV)/.tested: $(VENV)/.ready
 	@echo "setting up what the tests need (once) ..." >&2
 	@$(BIN)/pip install -q -c constraints.txt -e '.[test]'
 	@$(BIN)/python tools/aws_cli.py $(VENV)/aws-cli
+	@$(BIN)/python tools/sdk_js.py $(VENV)/sdk-js
+	@{ command -v rclone && command -v s3cmd; } >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rclone s3cmd; } >/dev/null 2>&1 || \
+	  echo "there are no rclone and s3cmd and they can't be installed here, so the tests with them will be skipped" >&2
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; } >/dev/null 2>&1 || \
 	  echo "there is no chromium and it can't be installed here, so the tests of the console in a browser will be skipped" >&2

@@ -413,11 +413,12 @@ def test_the_sandbox_tells_where_the_console_is(tmp_path: object) -> None:
     import urllib.request
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "sekisho.cli", "sandbox", "--port", "0", "--format", "json"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "sekisho.cli", "sandbox", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
+        assert {"schema", "endpoint", "config_file", "credentials_file", "profile", "console", "administration_file"} <= told.keys()
         with urllib.request.urlopen(told["console"], timeout=30) as answer:
             assert b'action="/console/sign-in"' in answer.read()
     finally:

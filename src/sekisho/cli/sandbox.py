@@ -70,6 +70,7 @@ def command() -> None:
     help="The address that a service's calls on a user's behalf come from: AWS's documents say both.",
 )  # fmt: skip
 @format_option("text", "json")
+@click.option("--json", "form", flag_value="json", help="The same as --format json: one line with the endpoint and where the keys are, for scripts.")
 def serve(
     file: Path | None, port: int, state: Path | None, accounts: str | None, ready_file: Path | None, let_unknown_through: bool,
     organization: str | None, propagation: str, fas_source_ip: str, form: str,
