@@ -1,17 +1,17 @@
 """Many requests: random ones answer as decide does on the estate at that moment, and those in flight while IAM changes are never wrong.
 
-SEKISHO_REQUESTS=10000 asks as many random ones.
+SEKISHO_REQUESTS=10000 asks as many random ones; SEKISHO_LOAD_S=300 keeps two hundred in flight for five minutes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +21,13 @@ from sekisho import Request, decide
 from sekisho.decision import CredentialKind
 from sekisho.sandbox.server import serve
 
+from .load import Load, prepare
 from .people import CAFE, OFFICE, V6, J, Person, Sandbox, T, allow, trust
+from .test_server import running
 
 REQUESTS = int(os.environ.get("SEKISHO_REQUESTS", "1000"))
+LOAD_S = float(os.environ.get("SEKISHO_LOAD_S", "4"))
+IN_FLIGHT = 200
 ACTIONS = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage", "sqs:ReceiveMessage", "dynamodb:GetItem", "ssm:GetParameter",
            "iam:GetUser"]  # fmt: skip
 Call = tuple[str, str, dict[str, Any], str, str, str, dict[str, Any]]
@@ -133,44 +137,29 @@ def test_D_01_random_requests_answer_as_decide_does(aws: Sandbox, record_propert
     assert {"allow", "implicit_deny identity", "explicit_deny identity", "implicit_deny resource"} <= set(outcomes), outcomes
 
 
-def test_answers_in_flight_while_leave_changes(aws: Sandbox) -> None:
-    """Each answer is right for the state before or after the change that ran beside it; none is a 500."""
-    aws.client("s3").create_bucket(Bucket="busy")
-    aws.client("s3").put_object(Bucket="busy", Key="k", Body=b"x")
-    person = aws.user("busy", allow("s3:GetObject"))
-    stop, changes, lock = threading.Event(), [(0, True)], threading.Lock()
-    begun = [0]
+def test_answers_in_flight_while_leave_changes(tmp_path: Path) -> None:
+    """Two hundred requests in flight: each answer is right for the state before or after the changes beside it, none is a 500, memory is flat."""
+    with running(tmp_path) as (process, access):
+        load = Load(int(access["endpoint"].rpartition(":")[2]), **prepare(access))
+        resident: list[int] = []
 
-    def change() -> None:
-        iam = aws.client("iam")
-        for number in range(1, 41):
-            allowed = number % 2 == 0
-            with lock:
-                begun[0] = number
-            iam.put_user_policy(UserName="busy", PolicyName="p0", PolicyDocument=json.dumps(allow("s3:GetObject" if allowed else "s3:PutObject")))
-            with lock:
-                changes.append((number, allowed))
-        stop.set()
+        async def whole() -> None:
+            async def watch() -> None:
+                while not load.stopped:
+                    status = Path(f"/proc/{process.pid}/status").read_text()
+                    resident.append(int(status.partition("VmRSS:")[2].split()[0]))
+                    await asyncio.sleep(LOAD_S / 20)
 
-    def ask(_: int) -> list[str]:
-        client, bad = aws.client("s3", person.key), []
-        while not stop.is_set():
-            with lock:
-                done = changes[-1][0]
-            try:
-                client.get_object(Bucket="busy", Key="k")
-                allowed = True
-            except ClientError as error:
-                allowed = False
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
-                    bad.append(str(error))
-            with lock:
-                last = begun[0]
-            if done == last and allowed != (last % 2 == 0):
-                bad.append(f"state {last} answered {allowed}")
-        return bad
+            await asyncio.gather(load.run(IN_FLIGHT, LOAD_S), watch())
 
-    with ThreadPoolExecutor(9) as pool:
-        asked = [pool.submit(ask, i) for i in range(8)]
-        pool.submit(change).result()
-        assert [bad for one in asked for bad in one.result()] == []
+        asyncio.run(whole())
+    assert load.wrong == []
+    changes = load.leave.done + load.key.done + load.user.done
+    assert not any(kind.split()[1].startswith("5") for kind in load.counted)
+    assert min(load.leave.done, load.key.done, load.user.done) > 0 and {"get 200", "get 403", "key 200", "key 403", "user 200", "user 404", "put 200"} <= set(load.counted), load.counted
+    report = Path(os.environ.get("SEKISHO_REPORT", tmp_path / "load.json"))
+    report.write_text(json.dumps({"seconds": LOAD_S, "changes": changes, "resident_kib": resident, "answers": load.counted}))
+    if LOAD_S >= 60:
+        # After a fifth of the time all is loaded and the caches are full.
+        early = max(resident[4:6])
+        assert max(resident[-5:]) < early * 1.1 + 20_000, resident

@@ -226,7 +226,8 @@ class EmbeddedAws:
 
     def allow(self, work: Work, need: Need) -> None:
         """Raise AccessDenied, in AWS's words, unless the caller may."""
-        request = work.caller.request(need.action, need.resource, work.now, dict(need.context or {}), leave.owner_of(need.resource, work))
+        owner, context = leave.owner_of(need.resource, work), dict(need.context or {})
+        request = work.caller.request(need.action, need.resource, work.now, context, owner, settings=self.store.settings)
         authorise(self.store, request)
 
 

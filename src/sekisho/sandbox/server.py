@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import uvicorn
 
 from sekisho.errors import OutsideError
 from sekisho.sandbox import administration, signin
+from sekisho.sandbox.connection import Connection
 from sekisho.sandbox.fault import AwsFault
-from sekisho.sandbox.front import EmbeddedAws
+from sekisho.sandbox.front import EmbeddedAws, too_large
 from sekisho.sandbox.origin import Origin, parted
 from sekisho.sandbox.protocol import Answer
 from sekisho.sandbox.signature import Arrived, is_signed
@@ -25,7 +27,9 @@ from sekisho.sandbox.store import Session
 DEFAULT_PORT = 4566
 HOST = "127.0.0.1"
 MAX_BODY = 16 * 1024 * 1024
-"""Bytes; a larger body is refused before it is read whole."""
+"""Bytes; a larger body is refused, and never held."""
+_HEARD_OUT = 1024 * MAX_BODY
+_LOOKS_EVERY_S = 0.1
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -52,17 +56,30 @@ class SandboxApp:
         if self.pages is not None and _is_for_people(scope):
             await self.pages(scope, receive, send)
             return
-        body = await _body(scope, receive)
-        if body is None:
-            await _send(send, Answer(413, b"The body is larger than 16 MiB.", (("content-type", "text/plain"), ("connection", "close"))))
-            return
         headers = tuple((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in scope["headers"])
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        arrived = Arrived(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
+        arrived = Arrived(scope["method"], path, scope["query_string"].decode("latin-1"), headers, b"")
+        try:
+            arrived = replace(arrived, body=await _body(arrived, receive))
+        except _TooLarge:
+            await _send(send, too_large(arrived))
+            return
+        except ConnectionError:
+            # A request that broke off is none, even where no signature covers its body.
+            return
         service = self.aws.needs_loading(arrived)
         if service:
             await asyncio.get_running_loop().run_in_executor(self._loading, self.aws.load, service)
-        await _send(send, self.answer(arrived))
+        answer = self.answer(arrived)
+        left = self.aws.waits_for_message(arrived, answer)
+        while left > 0:
+            # moto would make everybody wait. Nothing can have come in before the next call was answered.
+            await asyncio.sleep(_LOOKS_EVERY_S)
+            left -= _LOOKS_EVERY_S
+            if self.aws.has_message(arrived):
+                answer = self.answer(arrived)
+                break
+        await _send(send, answer)
 
     def answer(self, arrived: Arrived) -> Answer:
         if arrived.path.startswith(administration.PATH):
@@ -103,26 +120,52 @@ def _is_for_people(scope: MutableMapping[str, Any]) -> bool:
     return path == "/" and scope["method"] in ("GET", "HEAD") and b"text/html" in accepts
 
 
-async def _body(scope: MutableMapping[str, Any], receive: Receive) -> bytes | None:
-    said = next((v for k, v in scope["headers"] if k.lower() == b"content-length"), b"0")
-    if said.isdigit() and int(said) > MAX_BODY:
-        return None
+class _TooLarge(Exception):
+    pass
+
+
+async def _body(arrived: Arrived, receive: Receive) -> bytes:
+    """The whole body. Raises _TooLarge, ConnectionError where the client went away in the middle of it."""
+    said = arrived.header("content-length") or "0"
+    size = int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0
+    if size > MAX_BODY:
+        # Who asks before sending is told at once; another has to be heard out, or the closed connection takes the answer from it.
+        if "100-continue" not in (arrived.header("expect") or "").lower():
+            await _heard_out(receive)
+        raise _TooLarge
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
         part = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY:
-            return None
+            await _heard_out(receive)
+            raise _TooLarge
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
 
 
+async def _heard_out(receive: Receive) -> None:
+    """Let a client send what it has, within bounds, and forget it."""
+    size = 0
+    try:
+        while size < _HEARD_OUT:
+            message = await asyncio.wait_for(receive(), 1)
+            size += len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
+    except TimeoutError:
+        return
+
+
 async def _send(send: Send, answer: Answer) -> None:
     headers = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode()))
+    if all(name != b"content-length" for name, _ in headers):
+        headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 
@@ -208,8 +251,8 @@ class Server:
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            SandboxApp(aws, pages), http="httptools", ws="none", lifespan="off", log_level="critical", access_log=False, timeout_keep_alive=30,
-            timeout_graceful_shutdown=1, limit_concurrency=512, h11_max_incomplete_event_size=64 * 1024, server_header=False,
+            SandboxApp(aws, pages), http=Connection, ws="none", lifespan="off", log_level="critical", access_log=False, timeout_keep_alive=30,
+            timeout_graceful_shutdown=1, limit_concurrency=512, server_header=False,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, name="embedded-aws", daemon=True)
