@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from sekisho.errors import OutsideError
@@ -90,11 +92,27 @@ def carried_out(account: str, what: str, function: Callable[[], Any]) -> Any:
         body = error.response.get("Error", {})
         code, text = str(body.get("Code", "")), str(body.get("Message", ""))
         retried = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
-        raise AwsError(f"{account}: {what}: {code}: {text}", code=code, retried=retried, remedy=_REMEDIES.get(code, _AGAIN)) from error
+        raise AwsError(f"{account}: {what}: {code}: {text}", code=code, retried=retried, remedy=_remedy(code, text)) from error
     except BotoCoreError as error:
         text = str(error)
         remedy = _NO_CREDENTIALS if any(w in text.lower() for w in ("credential", "profile")) else _NO_NETWORK
         raise AwsError(f"{account}: {what}: {text}", code="Unreachable", retried=True, remedy=remedy) from error
+
+
+_SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\d{8}T\d{6}Z) .*\((\d{8}T\d{6}Z) [-+] 15 min")
+
+
+def _remedy(code: str, text: str) -> str:
+    """What to do about an error of AWS's; where it says when we signed and what time it has, which way this machine's clock is wrong."""
+    found = _SIGNED_AT.search(text)
+    if found is None:
+        return _REMEDIES.get(code, _AGAIN)
+    signed, now = (datetime.strptime(part, "%Y%m%dT%H%M%SZ") for part in found.groups())
+    minutes = round((signed - now).total_seconds() / 60)
+    return (
+        f"this machine's clock is {abs(minutes)} minutes {'behind' if minutes < 0 else 'ahead'}: set it (AWS takes 15 minutes of difference), "
+        "then run the same command"
+    )
 
 
 def run(call: Call, clients: Clients, *, pause: Callable[[float], None] = time.sleep) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,8 +146,13 @@ def locked(folder: Path) -> Iterator[None]:
             raise OutsideError(
                 f"another apply is running: {file.read().strip() or 'by whom is not known'}", remedy="wait until it has ended"
             ) from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n")
-        file.flush()
+        try:
+            file.seek(0)
+            file.truncate()
+            file.write(f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n")
+            file.flush()
+        except OSError as error:
+            with suppress(OSError):
+                file.close()  # it would try again to write what it holds
+            raise _cannot_write(path, error) from error
         yield
