@@ -37,7 +37,7 @@ def test_each_field_becomes_a_demand() -> None:
     assert {u.rpartition("/")[2] for u in only_for.users} == {"sato", "suzuki", "tanaka"}
     assert "arn:aws:iam::111122223333:user/platform/sato" in only_for.users
     assert only_from.networks == ("198.51.100.7/32", "198.51.100.8/32") and sessions.networks == (*only_from.networks, "192.0.2.64/27")
-    assert only_for.said == "nobody but platform, tanaka gets into */admin" and mfa.roles == only_for.roles
+    assert str(only_for.said) == "nobody but platform, tanaka gets into */admin" and mfa.roles == only_for.roles
     assert glass.users == ("arn:aws:iam::111122223333:user/break-glass-1",)
     assert (action.action, action.accounts) == ("iam:*", ("555566667777",)) and len(first.users) == 10
 
@@ -52,7 +52,7 @@ def test_patterns_of_roles(pattern: str, count: int) -> None:
 
 def test_a_name_of_its_own_and_else_the_sentence() -> None:
     environment = parse_environment(COMPANY + "\nmust:\n  - {name: mine, role: admin, only_with_mfa: true}\n  - {role: admin, only_with_mfa: true}\n")
-    assert [i.name for i in invariants(environment)] == ["mine", "admin can be had with MFA alone"]
+    assert [str(i.name) for i in invariants(environment)] == ["mine", "admin can be had with MFA alone"]
 
 
 MISTAKES: list[tuple[str, str, tuple[str, ...]]] = [

@@ -16,10 +16,13 @@ _WITH = frozenset(("console", "key", "session-token", "role-session"))
 
 def can_command(request: Request, estate: Estate, file: str | Path) -> str:
     """The command, ready to be pasted into a shell; principals and roles by name where a name is enough."""
+    from sekisho.decision.sign_in import is_sign_in
     from sekisho.policy.keys import spelled
 
     words = ["sekisho", "can", str(file), _principal(request.principal, estate)]
-    if request.action.lower() == "sts:assumerole":
+    if is_sign_in(request):
+        words.append("sign-in")
+    elif request.action.lower() == "sts:assumerole":
         words += ["switch-to", _role(request.resource, estate)]
     else:
         words += ["do", request.action, *(["on", request.resource] if request.resource != "*" else [])]

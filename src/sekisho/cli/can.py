@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sekisho.cli.output import format_option, print_json
+from sekisho.cli.output import format_option, lang_option, language, print_json
 from sekisho.errors import InputError
 
 if TYPE_CHECKING:
     from sekisho.environment import Environment
+    from sekisho.errors import Place
     from sekisho.estate import Estate
+    from sekisho.language import Language, Text
     from sekisho.proof.answer import Answer, Asked
     from sekisho.proof.words import Words
 
@@ -26,7 +28,7 @@ _CREDENTIALS = ("console", "key", "session-token", "role-session")
 @click.command(epilog="Example: sekisho can sekisho.yaml test-user switch-to test-role-admin --from cafe --mfa")
 @click.argument("estate", type=click.Path(path_type=Path))
 @click.argument("principal")
-@click.argument("words", nargs=-1, required=True, metavar="switch-to ROLE | do ACTION [on RESOURCE]")
+@click.argument("words", nargs=-1, required=True, metavar="switch-to ROLE | do ACTION [on RESOURCE] | sign-in")
 @click.option("--from", "place", metavar="IP|NAME", help="Where from: an address, or a vantage point of the file. Left out: from anywhere.")
 @click.option("--mfa/--no-mfa", default=None, help="Whether the credentials carry MFA. Left out: either.")
 @click.option("--with", "credentials", type=click.Choice(_CREDENTIALS), help="Signed with what. Left out: any that the principal can have.")
@@ -37,11 +39,12 @@ _CREDENTIALS = ("console", "key", "session-token", "role-session")
 )
 @click.option("--exactly", is_flag=True, help="Ask one request: what isn't given is not there. Left out: what isn't given may be anything.")
 @format_option("text", "json")
+@lang_option
 def command(
     estate: Path, principal: str, words: Sequence[str], place: str | None, mfa: bool | None, credentials: str | None, moment: str | None,
-    endpoint: str | None, keys: Sequence[str], exactly: bool, form: str,
+    endpoint: str | None, keys: Sequence[str], exactly: bool, form: str, spoken: str | None,
 ) -> int:  # fmt: skip
-    """Ask whether PRINCIPAL may switch to ROLE, or do ACTION on RESOURCE, and why.
+    """Ask whether PRINCIPAL may switch to ROLE, do ACTION on RESOURCE, or sign in to the console, and why.
 
     PRINCIPAL and ROLE are names or ARNs; a role may be ACCOUNT/NAME. What the options leave open may be anything that AWS can send: the answer
     then says exactly when. Exit status 0 where it is allowed, 1 where it is refused, depends or can't be known.
@@ -57,7 +60,8 @@ def command(
     if form == "json":
         print_json("can", _json(answer))
     else:
-        for line in lines(answer, said, places):
+        permissions = environment.place(("jump", "sign_in")) if environment else None
+        for line in lines(answer, said, places, permissions, language(spoken, form)):
             click.echo(line)
     return 0 if answer.verdict == "allow" else 1
 
@@ -103,6 +107,10 @@ def _asked(
         several = (*before,) if isinstance(before, tuple) else (before,) if before is not None else ()
         context[name.lower()] = None if not equals else (*several, value) if several else value
     account = arn.split(":")[4] if resource == "*" and arn.startswith("arn:") else None
+    if words[0] == "sign-in" and not arn.endswith(":root") and ":user/" not in arn:
+        raise InputError(f"{principal} doesn't sign in", expected="a user, or arn:aws:iam::ACCOUNT:root")
+    if words[0] == "sign-in" and (mfa is not None or credentials is not None):
+        raise InputError("sign-in: there are no credentials yet", expected="no --mfa and no --with (M-03)")
     kind = CredentialKind(credentials) if credentials else None
     return Asked(arn, action, resource, account, kind, mfa, bool(mfa) and action.lower() == "sts:assumerole", context)
 
@@ -147,11 +155,15 @@ def _wanted(estate: Estate, words: Sequence[str]) -> tuple[str, str]:
             raise InputError(f"{rest[0]} is the name of several roles", expected=f"one of {', '.join(n for n in names if n.endswith('/' + rest[0]))}")
         close = difflib.get_close_matches(rest[0], [*names, *(n.rpartition("/")[2] for n in names)], 1)
         raise InputError(f"there is no role {rest[0]}", expected=f"did you mean {close[0]}?" if close else "a role's name, ACCOUNT/NAME or ARN")
+    if verb == "sign-in" and not rest:
+        from sekisho.decision.sign_in import AUTHENTICATE
+
+        return AUTHENTICATE, "*"
     if verb == "do" and (len(rest) == 1 or (len(rest) == 3 and rest[1] == "on")):
         if rest[0].count(":") != 1:
             raise InputError(f"{rest[0]} is no action", expected="service:Action, such as ec2:DescribeInstances")
         return rest[0], rest[2] if len(rest) == 3 else "*"
-    raise InputError(f"can't read {' '.join(words)!r}", expected="switch-to ROLE, or do ACTION, or do ACTION on RESOURCE")
+    raise InputError(f"can't read {' '.join(words)!r}", expected="switch-to ROLE, do ACTION, do ACTION on RESOURCE, or sign-in")
 
 
 def _address(place: str, environment: Environment | None) -> str:
@@ -196,81 +208,106 @@ def _places(environment: Environment | None) -> dict[str, str]:
     return {**found, **{a: n for a, n in points.items() if a not in found}}
 
 
-def lines(answer: Answer, words: Words, places: Mapping[str, str]) -> list[str]:
-    """The answer in sentences. ``places``: address → name."""
-    asked = answer.asked
-    who = words.principal(asked.principal)
-    what = f"switch to {words.role(asked.resource)}" if asked.action.lower() == "sts:assumerole" else f"do {asked.action}"
-    if asked.action.lower() != "sts:assumerole" and asked.resource != "*":
-        what += f" on {asked.resource}"
-    decision = answer.decision
-    if answer.verdict == "allow":
-        found = [f"Yes: {who} can {what}."]
-    elif answer.verdict == "deny":
-        found = [f"No: {who} can't {what}."]
-    elif answer.verdict == "depends":
-        found = [f"It depends: {who} can {what} {words.region(answer.allowed.narrowed(answer.meant))}, and not otherwise."]
-    else:
-        reasons = "; ".join(answer.proof.reasons) or "a part of it can't be known"
-        where = words.region(answer.unknown.narrowed(answer.meant))
-        found = [f"Unknown: whether {who} can {what} can't be told{'' if where == 'from anywhere' else f' {where}'}: {reasons}."]
-    found += _because(answer)
-    if decision.message and decision.outcome != "unknown":
-        found.append(f"  AWS would say: {decision.message}")
-    found += _flips(answer, places)
-    return found
+def lines(answer: Answer, words: Words, places: Mapping[str, str], permissions: Place | None, language: Language) -> list[str]:
+    """The answer in sentences. ``places``: address → name. ``permissions``: where the sign-in's networks are written."""
+    from sekisho.decision.sign_in import is_sign_in
+    from sekisho.language import reasons, say, spoken
+
+    asked, decision = answer.asked, answer.decision
+    values: dict[str, Text] = {"who": words.principal(asked.principal), "what": _what(asked, words)}
+    key: str = answer.verdict
+    if answer.verdict == "depends":
+        values["where"] = words.region_said(answer.allowed.narrowed(answer.meant))
+    elif answer.verdict == "unknown":
+        values["reasons"] = reasons(answer.proof.reasons) if answer.proof.reasons else say("can.part", {}, language)
+        where = words.region_said(answer.unknown.narrowed(answer.meant))
+        if spoken(where) != "from anywhere":
+            key, values["where"] = "unknown_where", where
+    found = [say(f"can.{key}", values, language)]
+    found += _because(answer, permissions, language)
+    # What AWS says at the sign-in itself isn't published.
+    if decision.message and decision.outcome != "unknown" and not is_sign_in(answer.example):
+        found.append("  " + say("can.aws", {"message": decision.message}, language))
+    return found + _flips(answer, places, language)
 
 
-def _because(answer: Answer) -> list[str]:
+def _what(asked: Asked, words: Words) -> Text:
+    from sekisho.decision.sign_in import AUTHENTICATE
+    from sekisho.language import phrase
+
+    if asked.action.lower() == "sts:assumerole":
+        return phrase("can.switch", role=words.role(asked.resource))
+    if asked.action.lower() == AUTHENTICATE.lower():
+        return phrase("can.sign_in")
+    if asked.resource == "*":
+        return phrase("can.do", action=asked.action)
+    return phrase("can.do_on", action=asked.action, resource=asked.resource)
+
+
+def _because(answer: Answer, permissions: Place | None, language: Language) -> list[str]:
+    from sekisho.decision.sign_in import is_sign_in
+    from sekisho.language import phrase, say
+
     decision = answer.decision
+    head = "  " + (say("can.otherwise", {}, language) if answer.verdict == "depends" else "")
+    if is_sign_in(answer.example) and decision.outcome != "unknown":
+        in_force = any(r.document is not None and len(r.document.statements) > 1 for r in decision.because)
+        at = f", {permissions}" if permissions else ""
+        values = {"effect": "Allow" if decision.allowed else "Deny", "at": at}
+        return [head + (say("can.statements", values, language) if in_force else say("can.no_statements", {}, language))]
     found = []
-    head = "  " if answer.verdict != "depends" else "  otherwise: "
     for reason in decision.because:
         if reason.block is None:
             continue
-        at = reason.place
-        name = reason.policy or reason.layer
         sid = f" ({reason.sid})" if reason.sid else ""
         # The line of the file says where it comes from; the place inside a document that it was compiled to would say it again.
-        where = f", {at}" if at and str(at) and not reason.origin else ""
-        origin = f", {reason.origin}" if reason.origin else ""
-        found.append(f"{head}{_layer(answer, reason.layer)}: {reason.block.effect} by {name}, statement {reason.statement}{sid}{where}{origin}")
+        place = reason.origin or reason.place
+        told: dict[str, Text] = {
+            "layer": _layer(answer, reason.layer), "effect": reason.block.effect, "policy": reason.policy or reason.layer,
+            "number": reason.statement or 0, "at": sid + (f", {place}" if place and str(place) else ""),
+        }  # fmt: skip
+        found.append(head + say("can.because", told, language))
     if decision.outcome == "implicit_deny":
-        found.append(f"{head}nothing in the {_layer(answer, decision.layer or '')} allows it:")
-        found += [f"    {miss}" for miss in decision.misses if miss.layer == decision.layer][:8]
+        found.append(head + say("can.nothing", {"layer": _layer(answer, decision.layer or "")}, language))
+        for miss in [m for m in decision.misses if m.layer == decision.layer][:8]:
+            had = miss.had if isinstance(miss.had, str) else ", ".join(miss.had or ())
+            told = {
+                "policy": miss.policy or miss.layer, "number": miss.statement, "what": miss.condition or miss.element,
+                "has": phrase("can.miss_absent") if miss.had is None else phrase("can.miss_is", value=had),
+                "wanted": ", ".join(miss.wanted[:4]) + (", …" if len(miss.wanted) > 4 else ""),
+            }  # fmt: skip
+            found.append("    " + say("can.miss", told, language))
     return found
 
 
-def _layer(answer: Answer, layer: str) -> str:
+def _layer(answer: Answer, layer: str) -> Text:
+    from sekisho.language import CATALOGUES, phrase
+
     if layer == "resource" and answer.asked.action.lower() == "sts:assumerole":
-        return "trust policy"
-    return {
-        "identity": "identity policy", "resource": "resource policy", "boundary": "permissions boundary", "session": "session policy",
-        "credentials": "credentials",
-    }.get(layer, layer.replace("_", " ") + " policy")  # fmt: skip
+        return phrase("layer.trust")
+    return phrase(f"layer.{layer}") if f"layer.{layer}" in CATALOGUES["en"] else layer.replace("_", " ")
 
 
-def _flips(answer: Answer, places: Mapping[str, str]) -> list[str]:
-    changes = answer.flips
-    outcome = "refused" if answer.decision.allowed else "allowed"
-    if changes is None:
-        return [] if answer.decision.allowed else ["  No change of address, MFA or any other part of the request would make it allowed."]
-    if not changes:
-        return []
-    return [f"  {_changed(changes, places)} it would be {outcome}."]
-
-
-def _changed(changes: Mapping[str, Any], places: Mapping[str, str]) -> str:
-    from sekisho.language import say
+def _flips(answer: Answer, places: Mapping[str, str], language: Language) -> list[str]:
+    from sekisho.language import phrase, say
     from sekisho.proof.words import turns
 
-    text = say("turn.and").join(turn.text() for turn in turns(changes, places))
-    return text[:1].upper() + text[1:]
+    changes = answer.flips
+    if changes is None:
+        return [] if answer.decision.allowed else ["  " + say("can.no_turn", {}, language)]
+    if not changes:
+        return []
+    change = say("turn.and", {}, language).join(turn.text(language) for turn in turns(changes, places))
+    outcome = phrase("can.refused" if answer.decision.allowed else "can.allowed")
+    return ["  " + say("can.turns", {"change": change[:1].upper() + change[1:] if language == "en" else change, "outcome": outcome}, language)]
 
 
 def _json(answer: Answer) -> dict[str, Any]:
+    from sekisho.proof.prove import listed
+
     decision = answer.decision
     request = answer.example
+    (allowed, unknown), many = listed(answer.allowed.narrowed(answer.meant), answer.unknown)
     return {
         "verdict": answer.verdict,
         "decision": decision.outcome,
@@ -283,8 +320,8 @@ def _json(answer: Answer) -> dict[str, Any]:
         ],
         "misses": [str(m) for m in decision.misses if m.layer == decision.layer],
         "message": decision.message,
-        "allowed": answer.allowed.narrowed(answer.meant).to_json(),
-        "unknown": {"region": answer.unknown.to_json(), "reasons": list(answer.proof.reasons)} if answer.unknown else None,
+        "allowed": allowed,
+        "unknown": {"region": [{}] if many else unknown, "reasons": [*answer.proof.reasons, *many]} if answer.unknown or many else None,
         "example": {"principal": request.principal, "action": request.action, "resource": request.resource, "context": dict(request.context)},
         "flips": answer.flips,
     }  # fmt: skip

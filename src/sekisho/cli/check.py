@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sekisho.cli.output import format_option, print_json, progress
+from sekisho.cli.output import format_option, lang_option, language, print_json, progress
 
 if TYPE_CHECKING:
     from sekisho.cli.report import Entry
@@ -30,8 +28,8 @@ _COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": "cyan",
 @format_option("text", "json", "sarif", "html")
 @click.option("--fail-on", "fail_on", type=click.Choice(_SEVERITIES), default="high", show_default=True, help="The least severity for exit status 1.")
 @click.option("--controls", "controls", type=click.Path(path_type=Path), metavar="FILE", help="More control ids, YAML or JSON, beside Sekisho's own.")
-@click.option("--lang", "language", type=click.Choice(("en", "ja")), help="The language of the messages; on a terminal as LANG says, else English.")
-def command(estate: Path, form: str, fail_on: str, controls: Path | None, language: str | None) -> int:
+@lang_option
+def command(estate: Path, form: str, fail_on: str, controls: Path | None, spoken: str | None) -> int:
     """Print what is wrong with ESTATE: each finding with a request that shows it, the statement, the fix, and the controls it is evidence for.
 
     ESTATE is a sekisho.yaml, or AWS's JSON (a file, or a folder with one file an account). Findings are proved over all requests; what can't be
@@ -40,7 +38,6 @@ def command(estate: Path, form: str, fail_on: str, controls: Path | None, langua
     """
     from sekisho.cli.can import load_both
     from sekisho.cli.report import Report
-    from sekisho.language import language_of
     from sekisho.proof.findings import at_least, find
 
     more = _controls(controls) if controls else None
@@ -49,21 +46,21 @@ def command(estate: Path, form: str, fail_on: str, controls: Path | None, langua
         tell("proving")
         found = find(known, networks=environment.wanted.networks if environment else None, controls=more)
         invariants = _invariants(environment, known)
-    spoken: Language = language_of(language, os.environ, terminal=sys.stdout.isatty() and form == "text")
-    report = Report(found, known, str(estate), spoken, _accepted(environment))
+    speaking = language(spoken, form)
+    report = Report(found, known, str(estate), speaking, _accepted(environment, speaking))
     failing = [e for e in report.entries if e.accepted is None and at_least(e.finding.severity, fail_on)]  # type: ignore[arg-type]
     if form == "json":
-        print_json("check", {"findings": [e.to_json() for e in report.entries], "must": _must_json(invariants, known, estate)})
+        print_json("check", {"findings": [e.to_json() for e in report.entries], "must": _must_json(invariants, known, estate, speaking)})
     elif form == "sarif":
         from sekisho.cli.sarif import sarif
 
-        click.echo(sarif(report))
+        click.echo(sarif(report, invariants))
     elif form == "html":
         from sekisho.cli.report_page import page
 
-        click.echo(page(report, _must_lines(invariants, known, estate)))
+        click.echo(page(report, _must_lines(invariants, known, estate, speaking)))
     else:
-        _print(report, failing, fail_on, _must_lines(invariants, known, estate))
+        _print(report, failing, fail_on, _must_lines(invariants, known, estate, speaking))
     return 1 if failing or _broken(invariants) else 0
 
 
@@ -83,7 +80,7 @@ def _controls(file: Path) -> Controls:
     return read_controls(body, str(file))
 
 
-def _accepted(environment: Environment | None) -> Any:
+def _accepted(environment: Environment | None, language: Language) -> Any:
     """What the file accepts today; each acceptance whose day is over is told on standard error."""
     if environment is None:
         return None
@@ -93,7 +90,7 @@ def _accepted(environment: Environment | None) -> Any:
     today = datetime.now(UTC).date()
     for entry in acceptances(environment, today):
         if entry.expired:
-            click.echo(str(entry), err=True)
+            click.echo(entry.said(language), err=True)
 
     def of(finding: str, subjects: Sequence[str]) -> Mapping[str, str] | None:
         found = [acceptance(environment, finding, [s], today) for s in subjects]
@@ -112,20 +109,20 @@ def _invariants(environment: Environment | None, estate: Estate) -> tuple[Held, 
     return held(environment, estate)
 
 
-def _must_json(found: tuple[Held, ...], estate: Estate, file: Path) -> list[dict[str, Any]]:
+def _must_json(found: tuple[Held, ...], estate: Estate, file: Path, language: Language) -> list[dict[str, Any]]:
     if not found:
         return []
     from sekisho.cli.must import must_json
 
-    return must_json(found, estate, file)
+    return must_json(found, estate, file, language)
 
 
-def _must_lines(found: tuple[Held, ...], estate: Estate, file: Path) -> list[str]:
+def _must_lines(found: tuple[Held, ...], estate: Estate, file: Path, language: Language) -> list[str]:
     if not found:
         return []
     from sekisho.cli.must import must_lines
 
-    return must_lines(found, estate, file)
+    return must_lines(found, estate, file, language)
 
 
 def _broken(found: tuple[Held, ...]) -> bool:
@@ -146,8 +143,7 @@ def _print(report: Any, failing: Sequence[Entry], fail_on: str, must: Sequence[s
         click.echo(f"{head} {entry.message}")
         if entry.accepted:
             click.echo("  " + say("check.accepted", entry.accepted, language))
-        if entry.command:
-            click.echo(f"  {say('check.shows', {}, language)}: {entry.command}  ({say(entry.outcome_key, {}, language)})")
+        click.echo(f"  {entry.shown}")
         if entry.statement and str(entry.statement):
             click.echo(f"  {say('check.statement', {}, language)}: {entry.statement}")
         click.echo(f"  {say('check.fix', {}, language)}: {entry.fix}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sekisho.cli.asking import can_command
+from sekisho.language import Language, Text, phrase, say, spoken
 
 if TYPE_CHECKING:
     from sekisho.environment import Environment
@@ -22,12 +23,13 @@ def held(environment: Environment, estate: Estate) -> tuple[Held, ...]:
     return check_invariants(invariants(environment), estate) if environment.wanted.must else ()
 
 
-def must_json(found: Sequence[Held], estate: Estate, file: str | Path) -> list[dict[str, Any]]:
+def must_json(found: Sequence[Held], estate: Estate, file: str | Path, language: Language) -> list[dict[str, Any]]:
     """``[{"name", "holds", "witness", …}]``; ``witness`` is a request as ``decide --cases`` takes it, ``command`` asks for it again."""
     return [
         {
-            "name": h.name, "holds": h.holds, "witness": request_json(h.witness) if h.witness else None,
-            "said": [d.said for d in h.invariant.demands], "failed": h.failed.said if h.failed else None, "why": h.why or None,
+            "name": spoken(h.invariant.name, language), "holds": h.holds, "witness": request_json(h.witness) if h.witness else None,
+            "said": [spoken(d.said, language) for d in h.invariant.demands], "failed": spoken(h.failed.said, language) if h.failed else None,
+            "why": spoken(h.reason, language) or None,
             "command": can_command(h.witness, estate, file) if h.witness else None, "place": str(h.invariant.place) if h.invariant.place else None,
         }
         for h in found
@@ -42,16 +44,15 @@ def request_json(request: Any) -> dict[str, Any]:
     return found
 
 
-def must_lines(found: Sequence[Held], estate: Estate, file: str | Path) -> list[str]:
+def must_lines(found: Sequence[Held], estate: Estate, file: str | Path, language: Language) -> list[str]:
     """A line for each invariant; where it doesn't hold what breaks it, and the command that shows it."""
     lines = []
     for h in found:
-        head = {True: "holds", False: "broken", "unknown": "not known"}[h.holds]
-        lines.append(f"{head}: {h.name}")
+        lines.append(say("must.line", {"head": phrase(f"must.{h.holds}"), "name": h.invariant.name}, language))
         if h.failed is not None:
-            at = f" ({h.invariant.place})" if h.invariant.place else ""
-            said = f"{h.failed.said}, " if h.failed.said != h.name else ""
-            lines.append(f"  {said}{'but ' if h.holds is False else ''}{h.why}{at}")
+            why: Text = phrase("must.but", why=h.reason) if h.holds is False else h.reason
+            text = why if h.failed.said == h.invariant.name or spoken(h.failed.said) == h.name else phrase("must.failed", said=h.failed.said, why=why)
+            lines.append(f"  {spoken(text, language)}" + (f" ({h.invariant.place})" if h.invariant.place else ""))
         if h.witness is not None:
             lines.append(f"  {can_command(h.witness, estate, file)}")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +15,28 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sekisho.language import Language
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
     """The option ``--format``, text unless told otherwise."""
     return click.option("--format", "form", type=click.Choice(formats or ("text", "json")), default="text", show_default=True, help="What to print.")
+
+
+def lang_option(function: F) -> F:
+    """The option ``--lang``; ``language`` turns it into one."""
+    return click.option(
+        "--lang", "spoken", type=click.Choice(("en", "ja")), help="The language of the messages; on a terminal as LANG says, else English."
+    )(function)
+
+
+def language(given: str | None, form: str) -> Language:
+    """What to speak: as given, or on a terminal as its locale says."""
+    from sekisho.language import language_of
+
+    return language_of(given, os.environ, terminal=sys.stdout.isatty() and form == "text")
 
 
 def print_json(command: str, body: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from sekisho.language import Language, say
 from sekisho.policy.keys import spelled
 from sekisho.proof.findings import SEVERITIES, Finding
 
+_ABOUT = {"a text": "text", "a size": "size", "what isn't known": "unknown"}
 Accepted = Callable[[str, Sequence[str]], "Mapping[str, str] | None"]
 """Finding id and the ARNs it is about → {"reason", "until"} where the file accepts it today."""
 
@@ -48,6 +49,13 @@ class Entry:
     def command(self) -> str:
         """The command that asks for the witness; empty where there is none."""
         return can_command(self.finding.witness, self.estate, self.file) if self.finding.witness is not None else ""
+
+    @property
+    def shown(self) -> str:
+        """How it can be seen: the command and its answer, or why no request shows it."""
+        if self.command:
+            return f"{say('check.shows', {}, self.language)}: {self.command}  ({say(self.outcome_key, {}, self.language)})"
+        return say(f"check.none_shows.{_ABOUT[self.finding.about]}", {}, self.language)
 
     @property
     def outcome_key(self) -> str:
@@ -91,7 +99,8 @@ class Report:
         if not self.entries:
             return say("check.none", {}, self.language)
         counts = Counter(e.finding.severity for e in self.entries)
-        told = ", ".join(f"{counts[s]} {say(f'severity.{s}', {}, self.language)}" for s in SEVERITIES if counts[s])
+        comma = say("list.comma", {}, self.language)
+        told = comma.join(f"{counts[s]} {say(f'severity.{s}', {}, self.language)}" for s in SEVERITIES if counts[s])
         return say("check.summary", {"count": len(self.entries), "counts": told}, self.language)
 
 

@@ -47,6 +47,8 @@ def _article(entry: Entry) -> str:
     rows.append(("check.subject", f"<code>{escape(finding.subject)}</code>"))
     if entry.command:
         rows.append(("check.shows", f"<pre>{escape(entry.command)}</pre>({escape(say(entry.outcome_key, {}, language))})"))
+    else:
+        rows.append(("check.shows", escape(entry.shown)))
     if entry.statement and str(entry.statement):
         rows.append(("check.statement", f"<code>{escape(str(entry.statement))}</code>"))
     rows.append(("check.fix", escape(entry.fix)))

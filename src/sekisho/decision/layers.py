@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sekisho.decision.request import Request
+from sekisho.decision.sign_in import authenticating, is_sign_in
 from sekisho.estate.model import Account, AttachedPolicy, Estate, Group, Role, User
 from sekisho.policy import Policy
 from sekisho.policy.condition import Value
@@ -51,6 +52,9 @@ def layers_of(estate: Estate, request: Request, resource_account: str) -> Layers
     scp: tuple[tuple[Policy, ...], ...] | None = None
 
     account = estate.account(who.account) if who.account else None
+    if is_sign_in(request) and account is not None:
+        # The sign-in: before there are credentials, and no identity policy authorises it (F-17, M-03).
+        return Layers(resource=(authenticating(account.sign_in),), facts=(("signin:principalarn", who.arn),), resource_account=account.id)
     if who.kind in ("user", "role-session", "role", "federated-user") and account is None:
         unknown.append(("identity", f"account {who.account} is not in the estate"))
     if account is not None:

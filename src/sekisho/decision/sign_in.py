@@ -11,12 +11,16 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from sekisho.decision.request import Request
 from sekisho.estate.model import SignIn, SignInStatement
 from sekisho.policy import DEFAULT, Policy, PolicyKind, Settings
 from sekisho.policy.condition import Context
 from sekisho.policy.matching import ready_policy
 
 ACTIONS = ("signin:Authenticate", "signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token")
+
+AUTHENTICATE = ACTIONS[0]
+"""The sign-in as a request: by a user, a role's federated session or root, before there are credentials. ``decide`` and ``prove`` take it."""
 
 _NETWORKS = (
     ("source_ip", "IpAddress", "aws:SourceIp"),
@@ -55,6 +59,18 @@ def sign_in_policy(sign_in: SignIn) -> Policy:
     excluded = sorted({a for s in sign_in.statements for a in s.excluded_principals})
     denies = [_deny(choice, [s for s, _ in ways], excluded) for choice in product(*(n for _, n in ways))]
     return Policy.parse({"Version": "2012-10-17", "Statement": denies}, kind=PolicyKind.RESOURCE, name="AWS Sign-In policy")
+
+
+def authenticating(sign_in: SignIn | None) -> Policy:
+    """What decides a ``signin:Authenticate`` alone: everybody gets as far as the password, but for whom the statements in force deny (M-02)."""
+    allow = {"Effect": "Allow", "Principal": "*", "Action": AUTHENTICATE, "Resource": "*"}
+    denies = sign_in_policy(sign_in).document["Statement"] if sign_in is not None and sign_in.enforced else []
+    return Policy.parse({"Version": "2012-10-17", "Statement": [allow, *denies]}, kind=PolicyKind.RESOURCE, name="AWS Sign-In policy")
+
+
+def is_sign_in(request: Request) -> bool:
+    """Whether a request is the sign-in itself. Its policy stands in no file: AWS makes it of the permission statements (M-06)."""
+    return request.action.lower() == AUTHENTICATE.lower()
 
 
 def _deny(choice: Sequence[tuple[str, str, str]], statements: Sequence[SignInStatement], excluded: list[str]) -> dict[str, Any]:

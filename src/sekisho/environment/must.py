@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sekisho.environment.model import Accepted, ActionMust, RoleMust, SignInMust, Who
 from sekisho.errors import Place
+from sekisho.language import Joined, Language, Text, phrase, say
 from sekisho.policy.pattern import Pattern
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def invariants(environment: Environment) -> tuple[Invariant, ...]:
     found = []
     for i, must in enumerate(environment.wanted.must):
         demands = tuple(_demands(environment, must))
-        found.append(Invariant(must.name or "; ".join(d.said for d in demands), demands, environment.place(("must", i))))
+        found.append(Invariant(must.name or Joined(tuple(d.said for d in demands), "semicolon"), demands, environment.place(("must", i))))
     return tuple(found)
 
 
@@ -40,28 +41,30 @@ def _demands(environment: Environment, must: RoleMust | ActionMust | SignInMust)
     if isinstance(must, ActionMust):
         accounts = {"jump": environment.jump, **{label: a.id for label, a in environment.wanted.accounts.items()}}
         listed = tuple(accounts.values()) if must.account == "*" else (accounts[must.account],)
-        where = "any account" if must.account == "*" else must.account
-        yield OnlyDo(
-            f"nobody but {_named(must.only_for)} may do {must.action} in {where}", must.action, listed, frozenset(_arns(environment, must.only_for))
-        )
+        where = phrase("must.any_account") if must.account == "*" else must.account
+        said = phrase("must.do", who=_named(must.only_for), action=must.action, account=where)
+        yield OnlyDo(said, must.action, listed, frozenset(_arns(environment, must.only_for)))
     elif isinstance(must, SignInMust):
         everybody = must.first_sign_in == "everybody"
         users = tuple(map(environment.user_arn, environment.users)) if everybody else _arns(environment, must.first_sign_in)
-        who = "every user" if isinstance(must.first_sign_in, str) else _named(must.first_sign_in)
-        yield FirstSignIn(f"{who} can finish a first sign-in, and until then do only that", users)
+        who = phrase("must.everybody") if isinstance(must.first_sign_in, str) else _named(must.first_sign_in)
+        yield FirstSignIn(phrase("must.first", who=who), users)
     else:
         roles, name = tuple(r.arn for r in roles_matching(environment, must.role)), must.role
         if must.only_for is not None:
-            yield OnlyFor(f"nobody but {_named(must.only_for)} gets into {name}", roles, frozenset(_arns(environment, must.only_for)))
+            said = phrase("must.for", who=_named(must.only_for), role=name)
+            yield OnlyFor(said, roles, frozenset(_arns(environment, must.only_for)))
         if must.only_from is not None:
-            yield OnlyFrom(f"{name} can be had from {', '.join(must.only_from)} alone", roles, environment.cidrs(must.only_from))
+            said = phrase("must.from", role=name, networks=Joined(tuple(must.only_from)))
+            yield OnlyFrom(said, roles, environment.cidrs(must.only_from))
         if must.only_with_mfa is not None:
-            yield OnlyWithMfa(f"{name} can be had with MFA alone", roles)
+            yield OnlyWithMfa(phrase("must.mfa", role=name), roles)
         if must.sessions_only_from is not None:
-            said = f"sessions of {name} are useless outside {', '.join(must.sessions_only_from)}"
+            said = phrase("must.sessions", role=name, networks=Joined(tuple(must.sessions_only_from)))
             yield SessionsOnlyFrom(said, roles, environment.cidrs(must.sessions_only_from))
         if must.break_glass is not None:
-            yield BreakGlass(f"{_named(must.break_glass)} can get into {name} from anywhere with MFA", roles, _arns(environment, must.break_glass))
+            said = phrase("must.break_glass", who=_named(must.break_glass), role=name)
+            yield BreakGlass(said, roles, _arns(environment, must.break_glass))
 
 
 def users_of(environment: Environment, who: Who) -> tuple[str, ...]:
@@ -73,8 +76,8 @@ def _arns(environment: Environment, who: Who | str) -> tuple[str, ...]:
     return tuple(map(environment.user_arn, users_of(environment, who))) if isinstance(who, Who) else ()
 
 
-def _named(who: Who) -> str:
-    return ", ".join((*who.groups, *who.users))
+def _named(who: Who) -> Text:
+    return Joined((*who.groups, *who.users))
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,15 @@ class Acceptance:
         """The contract's ``accepted`` of a finding."""
         return {"reason": self.entry.reason, "until": self.entry.until.isoformat()}
 
-    def __str__(self) -> str:
+    def said(self, language: Language = "en") -> str:
+        """That it has expired, or until when it holds."""
         entry = self.entry
-        of = f" of {entry.subject}" if entry.subject else ""
-        if self.expired:
-            return f"{self.place}: the acceptance of {entry.finding}{of} has expired on {entry.until}: mend the finding, or write a later day"
-        return f"{entry.finding}{of} is accepted until {entry.until}: {entry.reason}"
+        of: Text = phrase("accepted.of", finding=entry.finding, subject=entry.subject) if entry.subject else entry.finding
+        values: dict[str, Text] = {"place": str(self.place), "finding": of, "until": str(entry.until), "reason": entry.reason}
+        return say("accepted.expired" if self.expired else "accepted.until", values, language)
+
+    def __str__(self) -> str:
+        return self.said()
 
 
 def acceptances(environment: Environment, today: date) -> tuple[Acceptance, ...]:

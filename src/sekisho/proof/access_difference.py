@@ -11,28 +11,32 @@ A principal is who it is by account and name: one that moves to another path has
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from sekisho.decision import Authorizer, Request
+from sekisho.decision import Request
+from sekisho.decision.decide import Question, resource_account_of
 from sekisho.decision.layers import layers_of
 from sekisho.decision.request import derived_context
 from sekisho.estate import Account, AttachedPolicy, Estate, Group, Role, User
+from sekisho.language import Joined, Language, Phrase, Text, phrase, reasons, spoken
 from sekisho.policy import DEFAULT, Policy, PolicyKind, Settings
 from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.pattern import TooManyClasses
 from sekisho.policy.principals import caller
 from sekisho.proof.kinds import Kind, kinds
-from sekisho.proof.prove import Proof, prove_question
-from sekisho.proof.reach import USUAL, Reach, Row, Use, reach
+from sekisho.proof.prove import Patience, Proof, bare, prove_question, too_many
+from sekisho.proof.reach import USUAL, Reach, Row, Use
 from sekisho.proof.reach import Kind as ReachKind
-from sekisho.proof.region import Region, Space
+from sekisho.proof.region import Region, Space, TooManyCells
 from sekisho.proof.requests import possible_requests, sent_with
 from sekisho.proof.words import Words
 
 What = Literal["switch", "session", "action", "sign-in", "resource"]
+MOST_IN_VAIN = 4
+"""Kinds of requests of one principal whose regions multiply beyond measure, before no more are asked."""
 MOST_PAIRS = 3000
 """Kinds of requests that are asked of one principal; more are said to be unknown."""
 _ANYWHERE = ("from anywhere", "from any public address")
@@ -61,6 +65,8 @@ class Change:
     """Of actions: one action and resource among them."""
     care: Region | None = None
     """What AWS can send for such a request; what that implies isn't said."""
+    said: Text = ""
+    """``subject`` for any language, where it is words."""
 
     def shown(self, region: Region | None) -> Region | None:
         """A region without what AWS sends anyway, for printing."""
@@ -85,50 +91,65 @@ class Difference:
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """One sentence for each gain and loss, in words: "tanaka: gains production/operator from 203.0.113.0/25 with MFA"."""
+        return self.sentences_in("en")
+
+    def sentences_in(self, language: Language) -> tuple[str, ...]:
+        """The same in a language."""
         said: dict[tuple[str, str], list[str]] = {}
+        texts: dict[Hashable, str] = {}
+        actions: dict[str, list[Change]] = {}
         for change in self.changes:
-            if change.what == "session" and any(self._says_the_same(change, c) for c in self.changes):
+            if change.what == "action":
+                actions.setdefault(change.principal, []).append(change)
+        for change in self.changes:
+            if change.what == "session" and any(self._says_the_same(change, c) for c in actions.get(change.principal, ())):
                 continue  # of its actions, and so better
             who = change.principal if change.what == "resource" else self.words.principal(change.principal)
-            said.setdefault((change.what, self._sentence(change)), []).append(who)
-        return tuple(f"{', '.join(dict.fromkeys(who))}: {text}" for (_, text), who in said.items())
+            mark = change.what, change.subject, change.unknown, *map(id, (change.before, change.after, change.gained, change.lost, change.care))
+            text = texts.get(mark)
+            if text is None:
+                text = texts[mark] = spoken(self._sentence(change), language)
+            said.setdefault((change.what, text), []).append(who)
+        return tuple(
+            spoken(phrase("diff.line", who=Joined(tuple(dict.fromkeys(who))), text=text), language) for (_, text), who in said.items()
+        )
 
     @staticmethod
     def _says_the_same(change: Change, other: Change) -> bool:
-        if other.what != "action" or other.principal != change.principal or other.unknown:
+        if other.unknown:
             return False
         return other.shown(other.before) == change.shown(change.before) and other.shown(other.after) == change.shown(change.after)
 
-    def _sentence(self, change: Change) -> str:
+    def _sentence(self, change: Change) -> Phrase:
         subject = self._subject(change)
         if change.unknown:
-            return f"{subject}: can't be told: {'; '.join(change.unknown)}"
+            return phrase("diff.unknown", subject=subject, reasons=reasons(change.unknown))
         assert change.before is not None and change.after is not None and change.gained is not None and change.lost is not None
         before, after = change.shown(change.before), change.shown(change.after)
         assert before is not None and after is not None
         was, now, gained, lost = (
-            self.words.region(r, short=True) for r in (before, after, change.shown(change.gained), change.shown(change.lost)) if r is not None
+            self.words.region_said(r, short=True) for r in (before, after, change.shown(change.gained), change.shown(change.lost)) if r is not None
         )
         if not change.before:
-            return f"gains {subject} {now}"
+            return phrase("diff.gains", subject=subject, now=now)
         if not change.after:
-            return f"loses {subject} (was: {was})"
+            return phrase("diff.loses", subject=subject, was=was)
         if change.gained and change.lost:
-            return f"{subject} {now}, was: {was}"
+            return phrase("diff.changes", subject=subject, now=now, was=was)
         # Where the places stay, or one of the two is anywhere, both are said as they are; else what comes or goes, and what was or stays.
         whole = self.words.places(before) == self.words.places(after)
         if change.gained:
-            return f"gains {subject} {now if whole or now.startswith(_ANYWHERE) else gained}, was: {was}"
-        if whole or was.startswith(_ANYWHERE):
-            return f"{subject} now only {now}, was: {was}"
-        return f"loses {subject} {lost}, keeps it {now}"
+            return phrase("diff.gains_was", subject=subject, now=now if whole or spoken(now).startswith(_ANYWHERE) else gained, was=was)
+        if whole or spoken(was).startswith(_ANYWHERE):
+            return phrase("diff.only", subject=subject, now=now, was=was)
+        return phrase("diff.keeps", subject=subject, lost=lost, now=now)
 
-    def _subject(self, change: Change) -> str:
+    def _subject(self, change: Change) -> Text:
         if change.what == "switch":
             return self.words.role(change.subject)
         if change.what == "session":
-            return "use of its sessions"
-        return change.subject
+            return phrase("diff.sessions")
+        return change.said or change.subject
 
 
 def difference(
@@ -151,6 +172,9 @@ class _Comparison:
     def __init__(self, old: Estate, new: Estate, settings: Settings) -> None:
         self.old, self.new, self.settings = old, new, settings
         self._ready: dict[str, tuple[ReadyStatement, ...]] = {}
+        self._patience = Patience()
+        self._proofs: dict[Hashable, Proof] = {}
+        self._pairs: dict[tuple[int, int], tuple[Region, Region, Region]] = {}
         before, after = dict(_signatures(old)), dict(_signatures(new))
         self.changed = {arn for arn in before.keys() | after.keys() if before.get(arn) != after.get(arn)}
         self.removed, self.added = before.keys() - after.keys(), after.keys() - before.keys()
@@ -164,7 +188,8 @@ class _Comparison:
 
     @cached_property
     def _reaches(self) -> tuple[Reach, Reach]:
-        return reach(self.old, self.settings), reach(self.new, self.settings)
+        old, new = (Reach(estate, self.settings, patience=self._patience) for estate in (self.old, self.new))
+        return old, new
 
     def _touched(self, row: Row) -> bool:
         return row.principal in self.changed or any(hop in self.changed for hop in row.hops)
@@ -178,27 +203,41 @@ class _Comparison:
                 if self._touched(row) or len(row.hops) > 1:
                     key = self.moved.get(row.principal, row.principal), self.moved.get(row.role, row.role)
                     found.setdefault(key, ([], []))[side].append(row)
+        compared: dict[Hashable, Change | None] = {}
         for (principal, role), (before, after) in found.items():
-            reasons = tuple(dict.fromkeys(r for row in (*before, *after) for r in row.reasons))
-            unknown = [row.unknown for row in (*before, *after) if row.unknown]
+            mark = tuple(row.mark for row in before), tuple(row.mark for row in after)
+            if mark not in compared:
+                compared[mark] = self._switch(before, after)
+            change = compared[mark]
+            if change is not None:
+                yield replace(change, principal=principal, subject=role)
+
+    def _switch(self, before: Sequence[Row], after: Sequence[Row]) -> Change | None:
+        """What becomes of a way into a role, whoever's it is."""
+        reasons = tuple(dict.fromkeys(r for row in (*before, *after) for r in row.reasons)) or ("a part can't be known",)
+        try:
+            if any(row.unknown for row in (*before, *after)) and _all(r.unknown for r in before) != _all(r.unknown for r in after):
+                return Change("switch", "", "", None, None, None, None, reasons)
             was, now, care = _sent(before, after)
             gained, lost = now - was, was - now
-            if unknown and _all(r.unknown for r in before) != _all(r.unknown for r in after):
-                yield Change("switch", principal, role, None, None, None, None, reasons or ("a part can't be known",))
-            elif gained or lost:
-                yield Change("switch", principal, role, was, now, gained, lost, care=care)
+        except TooManyCells as error:
+            self._patience.lose(Space.MOST_STEPS // 8)
+            return Change("switch", "", "", None, None, None, None, (too_many(error),))
+        return Change("switch", "", "", was, now, gained, lost, care=care) if gained or lost else None
 
     def sessions(self) -> Iterator[Change]:
         """From where sessions of a role work, where the role is in both and can be had in both (F-01)."""
         changed_roles = {a for a in self.changed if ":role/" in a and a not in self.added | self.removed}
         if not changed_roles:
             return
-        used: dict[str, tuple[list[Use], list[Use]]] = {}
+        used: dict[str, tuple[dict[int, Use], dict[int, Use]]] = {}
         for side, reached in enumerate(self._reaches):
             for row in reached.rows:
-                if row.role in changed_roles and row.obtain:
-                    used.setdefault(self.moved.get(row.role, row.role), ([], []))[side].append(row.used)
-        for role, (before, after) in used.items():
+                if row.role in changed_roles and row.by_kind:
+                    use = row.used
+                    used.setdefault(self.moved.get(row.role, row.role), ({}, {}))[side][id(use)] = use
+        for role, uses in used.items():
+            before, after = (tuple(side.values()) for side in uses)
             if before and after:
                 was, now = (_all(u.works for u in side) for side in (before, after))
                 care = possible_requests(was.space.joined(now.space), "role-session")
@@ -223,7 +262,8 @@ class _Comparison:
             for arn in sorted(users):
                 was, now = sign_in_region(one, arn, self.settings), sign_in_region(other, arn, self.settings)
                 if was != now:
-                    yield Change("sign-in", arn, "the sign-in itself", was, now, now - was, was - now)
+                    sign_in = phrase("diff.sign_in")
+                    yield Change("sign-in", arn, str(sign_in), was, now, now - was, was - now, said=sign_in)
 
     # Other actions --------------------------------------------------------------------------------------------------
 
@@ -251,10 +291,13 @@ class _Comparison:
         try:
             # A boundary or control policy that comes or goes is about what it doesn't name as well.
             whole = {layer for layer, _ in before} ^ {layer for layer, _ in after} - {"identity"}
+            in_vain = self._patience.exceeded
             for n, kind in enumerate(kinds(statements, facts, only=-1 if whole else differing)):
                 if n >= MOST_PAIRS:
                     unknown.append(f"its policies differ in more than {MOST_PAIRS:,} kinds of requests")
                     break
+                if self._patience.exceeded > in_vain + MOST_IN_VAIN:
+                    break  # why is among the reasons, and more of the kind would multiply as well
                 if kind.action.lower() == "sts:assumerole":
                     elsewhere = self._elsewhere(kind)
                     if elsewhere is None:
@@ -264,10 +307,9 @@ class _Comparison:
                 if (one and one.unknown) or (other and other.unknown):
                     unknown += [*(one.reasons if one else ()), *(other.reasons if other else ())]
                     continue
-                care = _together(one, other)
-                was, now = (_all([p.allowed & care] if p else []) for p in (one, other))
-                if was != now:
-                    same = next((listed for a, b, _, listed in merged if a == was and b == now), None)
+                was, now, care = self._compared(one, other)
+                if was is not now:
+                    same = next((listed for a, b, _, listed in merged if (a is was and b is now) or (a == was and b == now)), None)
                     if same is None:
                         merged.append((was, now, care, [kind]))
                     else:
@@ -276,9 +318,11 @@ class _Comparison:
             unknown.append("its policies tell more actions and resources apart than can be listed")
         for was, now, care, listed in merged:
             example = (listed[0].action, listed[0].resource)
-            yield Change("action", new, _things(listed, statements, new), was, now, now - was, was - now, example=example, care=care)
+            things = _things(listed, statements, new)
+            yield Change("action", new, str(things), was, now, now - was, was - now, example=example, care=care, said=things)
         if unknown:
-            yield Change("action", new, "other actions", None, None, None, None, tuple(dict.fromkeys(unknown)))
+            others = phrase("diff.other")
+            yield Change("action", new, str(others), None, None, None, None, tuple(dict.fromkeys(unknown)), said=others)
 
     def resources(self) -> Iterator[Change]:
         """Resource policies other than trust policies: whom they let in isn't followed, and so is said where one is another one."""
@@ -286,7 +330,8 @@ class _Comparison:
         for arn in sorted(texts[0].keys() | texts[1].keys()):
             if texts[0].get(arn) != texts[1].get(arn):
                 why = "it is another one, and whom it lets in isn't followed"
-                yield Change("resource", arn, "its resource policy", None, None, None, None, (why,))
+                policy = phrase("diff.resource")
+                yield Change("resource", arn, str(policy), None, None, None, None, (why,), said=policy)
 
     def _statements(self, text: str) -> Iterable[ReadyStatement]:
         found = self._ready.get(text)
@@ -314,9 +359,24 @@ class _Comparison:
             request = Request(arn, kind.action, kind.resource)
             layers = replace(layers_of(estate, request, kind.resource.split(":")[4]), resource=(_ANY_TRUST,))
             layers = replace(layers, unknown=tuple(u for u in layers.unknown if u[0] not in ("resource", "resource_control")))
-            return prove_question(Authorizer(layers, self.settings).question(request), USUAL)
-        question = Authorizer(estate, self.settings).question(Request(arn, kind.action, kind.resource, resource_account=account))
-        return prove_question(question, USUAL)
+        else:
+            request = Request(arn, kind.action, kind.resource, resource_account=account)
+            layers = layers_of(estate, request, resource_account_of(request))
+        question, mark, _ = bare(Question(request, layers, self.settings))
+        found = self._proofs.get(mark)
+        if found is None:
+            found = self._proofs[mark] = prove_question(question, USUAL, self._patience)
+        return found
+
+    def _compared(self, one: Proof | None, other: Proof | None) -> tuple[Region, Region, Region]:
+        """What is allowed by either of what AWS can send, and that; the same object where it is the same."""
+        key = id(one), id(other)
+        found = self._pairs.get(key)
+        if found is None:
+            care = _together(one, other)
+            was, now = (_all([p.allowed & care] if p else []) for p in (one, other))
+            found = self._pairs[key] = was, was if was == now else now, care
+        return found
 
 
 _ANY_TRUST = Policy.parse(
@@ -415,50 +475,57 @@ def _who(arn: str) -> tuple[str, str, str]:
 # --- kinds of requests in words ----------------------------------------------------------------------------------------------
 
 
-def _things(listed: Sequence[Kind], statements: Sequence[ReadyStatement], arn: str) -> str:
+def _things(listed: Sequence[Kind], statements: Sequence[ReadyStatement], arn: str) -> Text:
     """Kinds of requests by resource, of the actions the first few and how many more: "iam:ChangePassword on their own user"."""
-    by_resource: dict[str, dict[str, None]] = {}
+    by_resource: dict[Text, dict[str, None]] = {}
     for kind in listed:
         resource = _resource_name(kind, statements, arn)
         by_resource.setdefault(resource, {}).update(dict.fromkeys(kind.written))
-    anything = {a for name in ("", "any resource") for a in by_resource.get(name, ())}
-    everything = by_resource.pop("any resource", {})
+    anything = {a for name in ("", _ANYTHING) for a in by_resource.get(name, ())}
+    everything = by_resource.pop(_ANYTHING, {})
     if everything or "" in by_resource:
         by_resource = {"": dict.fromkeys([*by_resource.get("", ()), *everything]), **{k: v for k, v in by_resource.items() if k}}
     left = {name: [a for a in actions if not name or a not in anything] for name, actions in by_resource.items()}
     if "*" in anything:
         left = {"": left[""]}
-    parts = [_actions(actions) + (f" on {name}" if name else "") for name, actions in left.items() if actions]
+    parts = tuple(
+        phrase("thing.on", actions=_actions(actions), resource=name) if name else _actions(actions) for name, actions in left.items() if actions
+    )
     if len(parts) < 3:
-        return " and ".join(parts)
-    every = list(dict.fromkeys(a for actions in left.values() for a in actions))
-    own = all(name in ("", "their own user") or "${aws:username}" in name or ":mfa/" in name for name in left)
-    return _actions(every) + (" for themselves" if own else f" on {len(parts)} kinds of resources")
+        return Joined(parts, "and")
+    every = _actions(list(dict.fromkeys(a for actions in left.values() for a in actions)))
+    own = all(name in ("", _OWN) or (isinstance(name, str) and ("${aws:username}" in name or ":mfa/" in name)) for name in left)
+    return phrase("thing.themselves", actions=every) if own else phrase("thing.kinds", actions=every, n=len(parts))
 
 
-def _actions(written: Sequence[str]) -> str:
+_ANYTHING, _OWN, _ELSEWHERE = phrase("thing.anything"), phrase("thing.own"), phrase("thing.role")
+
+
+def _actions(written: Sequence[str]) -> Text:
+    first = ", ".join(written[:3])
     if "*" in written:
         named = sorted(a for a in written if a != "*")
         if all(a.endswith(":*") for a in named):
-            return "all actions" if len(named) <= 1 else "nearly all actions"
-        listed = _actions(named) if len(named) <= NAMED else f"{len(named):,} kinds that they do ({', '.join(named[:3])}, …)"
-        return f"all actions that no policy names, and {listed}"
+            return phrase("thing.all" if len(named) <= 1 else "thing.nearly")
+        listed = _actions(named) if len(named) <= NAMED else phrase("thing.many", n=f"{len(named):,}", first=", ".join(named[:3]))
+        return phrase("thing.unnamed", listed=listed)
     if len(written) <= NAMED:
-        return ", ".join(written)
+        return Joined(tuple(written))
     services = sorted({a.partition(":")[0] for a in written})
-    of = f"{services[0]} actions" if len(services) == 1 else f"actions of {len(services)} services"
-    return f"{len(written):,} {of} ({', '.join(written[:3])}, …)"
+    if len(services) == 1:
+        return phrase("thing.service", n=f"{len(written):,}", service=services[0], first=first)
+    return phrase("thing.services", n=f"{len(written):,}", k=len(services), first=first)
 
 
-def _resource_name(kind: Kind, statements: Sequence[ReadyStatement], arn: str) -> str:
+def _resource_name(kind: Kind, statements: Sequence[ReadyStatement], arn: str) -> Text:
     """What a kind's resource is called: as the policies write it; "" for calls that are about no resource."""
     if kind.action.lower() == "sts:assumerole":
-        return "a role of another account" if kind.resource.endswith(":role/z") else kind.resource
+        return _ELSEWHERE if kind.resource.endswith(":role/z") else kind.resource
     if kind.resource == "*":
         return ""
     for i, statement in enumerate(statements):
         for entry in statement.resources or () if kind.about >> i & 1 else ():
             if entry.text != "*" and entry.pattern.matches(kind.resource):
                 own = ":user/" in entry.text and entry.text.endswith("/${aws:username}")
-                return "their own user" if own and ":user/" in arn else entry.text
-    return "any resource"
+                return _OWN if own and ":user/" in arn else entry.text
+    return _ANYTHING

@@ -20,6 +20,7 @@ from sekisho.decision import Authorizer, CredentialKind, Request
 from sekisho.decision.layers import Layers, layers_of
 from sekisho.errors import Place
 from sekisho.estate import Account, Estate, Role, User
+from sekisho.language import Joined, Text, phrase, reasons, spoken
 from sekisho.policy import DEFAULT, Policy, Settings
 from sekisho.policy.condition import Value
 from sekisho.policy.matching import ReadyStatement, ready_policy
@@ -54,7 +55,7 @@ _FOR_ONESELF = frozenset(("iam:changepassword", "iam:enablemfadevice", "iam:resy
 class OnlyFor:
     """Nobody gets into ``roles`` but ``users`` (ARNs)."""
 
-    said: str
+    said: Text
     roles: tuple[str, ...]
     users: frozenset[str]
 
@@ -63,7 +64,7 @@ class OnlyFor:
 class OnlyFrom:
     """``roles`` can be had from ``networks`` (CIDRs) alone; a VPC endpoint is no such network."""
 
-    said: str
+    said: Text
     roles: tuple[str, ...]
     networks: tuple[str, ...]
 
@@ -72,7 +73,7 @@ class OnlyFrom:
 class OnlyWithMfa:
     """Whoever gets into ``roles`` has given a second factor on the way."""
 
-    said: str
+    said: Text
     roles: tuple[str, ...]
 
 
@@ -80,7 +81,7 @@ class OnlyWithMfa:
 class SessionsOnlyFrom:
     """Sessions of ``roles`` are useless outside ``networks`` (F-01): no action of any kind is allowed there."""
 
-    said: str
+    said: Text
     roles: tuple[str, ...]
     networks: tuple[str, ...]
 
@@ -89,7 +90,7 @@ class SessionsOnlyFrom:
 class BreakGlass:
     """Each of ``users`` gets into each of ``roles`` from any public address, signed in at the console with MFA."""
 
-    said: str
+    said: Text
     roles: tuple[str, ...]
     users: tuple[str, ...]
 
@@ -98,7 +99,7 @@ class BreakGlass:
 class OnlyDo:
     """In ``accounts`` nobody but ``users`` may do ``action`` (a name or a pattern) on anything, by themselves or in a role's session."""
 
-    said: str
+    said: Text
     action: str
     accounts: tuple[str, ...]
     users: frozenset[str]
@@ -108,7 +109,7 @@ class OnlyDo:
 class FirstSignIn:
     """Each of ``users`` can change the password and enrol a device without MFA, and do nothing else before that."""
 
-    said: str
+    said: Text
     users: tuple[str, ...]
 
 
@@ -119,7 +120,7 @@ Demand = OnlyFor | OnlyFrom | OnlyWithMfa | SessionsOnlyFrom | BreakGlass | Only
 class Invariant:
     """Demands under a name; ``place`` is where they are written."""
 
-    name: str
+    name: Text
     demands: tuple[Demand, ...]
     place: Place | None = None
 
@@ -128,25 +129,30 @@ class Invariant:
 class Held:
     """What became of an invariant. ``holds``: of all its demands; ``failed``: the first that doesn't hold, or can't be told.
 
-    ``witness`` is a request that breaks it where it doesn't hold; ``why`` says what the request shows, or what isn't known.
+    ``witness`` is a request that breaks it where it doesn't hold; ``why`` (``reason`` for any language) says what the request
+    shows, or what isn't known.
     """
 
     invariant: Invariant
     holds: Holds
     failed: Demand | None = None
     witness: Request | None = None
-    why: str = ""
+    reason: Text = ""
 
     @property
     def name(self) -> str:
-        return self.invariant.name
+        return spoken(self.invariant.name)
+
+    @property
+    def why(self) -> str:
+        return spoken(self.reason)
 
 
 @dataclass(frozen=True)
 class _Found:
     """A break with its witness, or (``sure`` False) something that can't be known."""
 
-    why: str
+    why: Text
     witness: Request | None = None
     sure: bool = True
 
@@ -271,14 +277,16 @@ class _Checker:
 
     def _of_row(self, row: Row, outside: Region | None) -> Iterator[_Found]:
         witness = row_request(row, outside)
-        way = f" by way of {' and '.join(map(self._who, row.hops[:-1]))}" if len(row.hops) > 1 else ""
+        via: dict[str, Text] = {"hops": Joined(tuple(map(self._who, row.hops[:-1])), "names")} if len(row.hops) > 1 else {}
+        key = "why.via" if via else "why.in"
         who, role = self._who(row.principal), self._who(row.role)
+        said = phrase(key, who=who, role=role, **via)
         if witness is not None and self._entered.get(row.principal, True):
-            yield _Found(f"{who} gets into {role}{way}", witness)
+            yield _Found(said, witness)
         elif witness is not None:
-            yield _Found(f"{who} gets into {role}{way}, and whether anybody gets into {who} can't be known", sure=False)
+            yield _Found(phrase("why.in_perhaps", said=said, who=who), sure=False)
         elif sendable(row.edge.unsure & outside if outside is not None else row.edge.unsure, row.start):
-            yield _Found(f"whether {who} gets into {role}{way} can't be known: {'; '.join(row.edge.reasons)}", sure=False)
+            yield _Found(phrase(f"{key}_unknown", who=who, role=role, reasons=reasons(row.edge.reasons), **via), sure=False)
 
     def _by_strangers(self, role: str, outside: Region | None) -> Iterator[_Found]:
         holder = self.estate.role(role)
@@ -286,9 +294,11 @@ class _Checker:
             open_to = proof.allowed & proof.possible
             context = shown(open_to & outside if outside is not None else open_to)
             if context is not None:
-                yield _Found(f"{self._who(request.principal)} gets into {self._who(role)}", request.with_context(context))
+                yield _Found(phrase("why.in", who=self._who(request.principal), role=self._who(role)), request.with_context(context))
             elif outside is None or (proof.unknown & proof.possible).meets(outside):
-                yield _Found(f"{self._who(request.principal)} is trusted by {self._who(role)}: {'; '.join(proof.reasons)}", sure=False)
+                yield _Found(
+                    phrase("why.trusted", who=self._who(request.principal), role=self._who(role), reasons=reasons(proof.reasons)), sure=False
+                )
 
     def _outside(self, roles: tuple[str, ...], inside: Region, counts: Callable[[Row], bool]) -> Iterator[_Found]:
         for role in roles:
@@ -347,14 +357,14 @@ class _Checker:
                 mfas.add(False)
             signed = [Kind("role-session", CredentialKind.ROLE_SESSION, mfa, False, mfa) for mfa in sorted(mfas)]
             try:
-                for request, kind, allowed, unknown, reasons in self._allowed_things(session_of(role), role, role.split(":")[4], None, signed):
+                for request, kind, allowed, unknown, why in self._allowed_things(session_of(role), role, role.split(":")[4], None, signed):
                     context = shown(sendable(allowed & outside, (kind,)))
                     if context is not None:
-                        yield _Found(f"a session of {self._who(role)} may do {request.action}", request.with_context(context))
+                        yield _Found(phrase("why.session", role=self._who(role), action=request.action), request.with_context(context))
                     elif unknown.meets(outside):
-                        yield _Found(f"what a session of {self._who(role)} may do can't be known: {'; '.join(reasons)}", sure=False)
+                        yield _Found(phrase("why.session_unknown", role=self._who(role), reasons=reasons(why)), sure=False)
             except TooManyClasses:
-                yield _Found(f"the policies of {self._who(role)} tell more requests apart than can be listed", sure=False)
+                yield _Found(phrase("why.many", who=self._who(role)), sure=False)
             yield from self._onward(role, outside)
 
     def _onward(self, role: str, outside: Region) -> Iterator[_Found]:
@@ -386,16 +396,16 @@ class _Checker:
                 yield from self._only_for(OnlyFor(demand.said, tuple(r.arn for r in account.roles), demand.users))
 
     def _does(self, principal: str, role: str, account: Account, within: str, signed: Iterable[Kind], who: str) -> Iterator[_Found]:
-        doer = self._who(who) if not role else f"{self._who(who)}, as a session of {self._who(role)},"
+        doer: Text = phrase("why.as_session", who=self._who(who), role=self._who(role)) if role else self._who(who)
         try:
-            for request, _, allowed, unknown, reasons in self._allowed_things(principal, role, account.id, within, signed):
+            for request, _, allowed, unknown, why in self._allowed_things(principal, role, account.id, within, signed):
                 context = shown(allowed)
                 if context is not None:
-                    yield _Found(f"{doer} may do {request.action}", request.with_context(context))
+                    yield _Found(phrase("why.does", who=doer, action=request.action), request.with_context(context))
                 elif unknown:
-                    yield _Found(f"whether {doer} may do {request.action} can't be known: {'; '.join(reasons)}", sure=False)
+                    yield _Found(phrase("why.does_unknown", who=doer, action=request.action, reasons=reasons(why)), sure=False)
         except TooManyClasses:
-            yield _Found(f"the policies of {self._who(principal)} tell more requests apart than can be listed", sure=False)
+            yield _Found(phrase("why.many", who=self._who(principal)), sure=False)
 
     def _by_resource_policy(self, account: Account, within: str) -> Iterator[_Found]:
         for arn, policy in account.resource_policies:
@@ -403,10 +413,10 @@ class _Checker:
                 try:
                     found = None if ready.denies else next(kinds([ready], {}, only=1, within=within), None)
                 except TooManyClasses:
-                    yield _Found(f"the policy of {arn} tells more requests apart than can be listed", sure=False)
+                    yield _Found(phrase("why.many_resource", who=arn), sure=False)
                     continue
                 if found is not None:
-                    yield _Found(f"the policy of {arn} allows {', '.join(found.written[:3])} by itself; whom, isn't followed", sure=False)
+                    yield _Found(phrase("why.by_resource", who=arn, actions=Joined(found.written[:3])), sure=False)
 
     # Break glass ----------------------------------------------------------------------------------------------------
 
@@ -424,16 +434,19 @@ class _Checker:
                     context, sure = found
                     request = Request(user, ASSUME, role, context, credentials=CredentialKind.CONSOLE)
                     if sure:
-                        where = context.get(SOURCE_IP, "anywhere")
+                        where = context.get(SOURCE_IP)
+                        place: Text = where if isinstance(where, str) else phrase("where.anywhere")
                         who = self._who(user)
                         why = (
-                            f"{who} can't sign in from {where}"
+                            phrase("why.no_sign_in", who=who, where=place)
                             if context not in sign_in
-                            else f"{who} doesn't get into {self._who(role)} from {where} with MFA"
+                            else phrase("why.not_in", who=who, role=self._who(role), where=place)
                         )
                         yield _Found(why, request)
                     else:
-                        yield _Found(f"whether {self._who(user)} gets into {self._who(role)} can't be known: {'; '.join(proof.reasons)}", sure=False)
+                        yield _Found(
+                            phrase("why.in_unknown", who=self._who(user), role=self._who(role), reasons=reasons(proof.reasons)), sure=False
+                        )
 
     @staticmethod
     def _at_console(row: Row) -> Iterator[Region]:
@@ -468,7 +481,7 @@ class _Checker:
             user = self.estate.user(arn)
             account = self.estate.account(arn.split(":")[4])
             if user is None or account is None:
-                yield _Found(f"{arn} is not in the estate", sure=False)
+                yield _Found(phrase("why.absent", who=arn), sure=False)
                 continue
             alike = self._alike(user, account)
             if alike is None or alike not in fine:
@@ -507,27 +520,29 @@ class _Checker:
             before, together = together, together & proof.allowed & sent
             if not together:
                 if (proof.unknown & sent).meets(before):
-                    yield _Found(f"whether {user.name} may do {action} before MFA can't be known: {'; '.join(proof.reasons)}", sure=False)
+                    yield _Found(phrase("why.step_unknown", who=user.name, action=action, reasons=reasons(proof.reasons)), sure=False)
                 else:
                     yield _Found(
-                        f"{user.name} can't do {action} before there is a device", request.with_context(shown(before & sent) or shown(sent) or {})
+                        phrase("why.step", who=user.name, action=action), request.with_context(shown(before & sent) or shown(sent) or {})
                     )
                 return
 
     def _nothing_else(self, user: User, account: Account) -> Iterator[_Found]:
         signed = [k for k in USER_KINDS if not k.mfa]
         try:
-            for request, _, allowed, unknown, reasons in self._allowed_things(user.arn, "", account.id, None, signed):
+            for request, _, allowed, unknown, why in self._allowed_things(user.arn, "", account.id, None, signed):
                 action = request.action.lower()
                 if action in BEFORE_MFA and not (action in _FOR_ONESELF and _is_another(request.resource, user)):
                     continue
                 context = shown(allowed)
                 if context is not None:
-                    yield _Found(f"{user.name} may do {request.action} on {request.resource} without MFA", request.with_context(context))
+                    yield _Found(
+                        phrase("why.without", who=user.name, action=request.action, resource=request.resource), request.with_context(context)
+                    )
                 elif unknown:
-                    yield _Found(f"whether {user.name} may do {request.action} without MFA can't be known: {'; '.join(reasons)}", sure=False)
+                    yield _Found(phrase("why.without_unknown", who=user.name, action=request.action, reasons=reasons(why)), sure=False)
         except TooManyClasses:
-            yield _Found(f"the policies of {user.name} tell more requests apart than can be listed", sure=False)
+            yield _Found(phrase("why.many", who=user.name), sure=False)
 
     def _for_others(self, user: User, account: Account) -> Iterator[_Found]:
         """The same steps for somebody else (F-20): whom no policy names stands for all such."""
@@ -537,7 +552,7 @@ class _Checker:
             proof = self._prove(request, {k: v for k, v in USUAL.items() if not k.startswith("*")})
             context = shown(sendable(proof.allowed, (_CONSOLE,)))
             if context is not None:
-                yield _Found(f"{user.name} may do {action} for others without MFA", request.with_context(context))
+                yield _Found(phrase("why.others", who=user.name, action=action), request.with_context(context))
 
     def _no_switch(self, user: User) -> Iterator[_Found]:
         for row in self._by_principal.get(user.arn, ()):

@@ -1,4 +1,4 @@
-"""Regions, principals and roles in words: "from office, vpn with MFA", "from anywhere", "nowhere"."""
+"""Regions, principals and roles in words: "from office, vpn with MFA", "from anywhere", "nowhere"; in the language that they are asked in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sekisho.language import Language, say
+from sekisho.language import Joined, Language, Phrase, Text, phrase, say, spoken
 from sekisho.policy.condition import Value
 from sekisho.policy.keys import spelled
 from sekisho.policy.operators import Span, network
@@ -31,6 +31,8 @@ class Words:
         if len(parts) < 6:
             return arn
         kind, _, name = parts[5].partition("/")
+        if kind == "root":
+            return f"{self._accounts.get(parts[4]) or parts[4]}/root"
         short = name.rpartition("/")[2] if kind != "assumed-role" else name
         return short if kind == "user" else self.role(arn) if kind == "role" else f"{kind} {short}"
 
@@ -40,56 +42,59 @@ class Words:
         account = self._accounts.get(parts[4]) or parts[4]
         return f"{account}/{parts[5].rpartition('/')[2]}"
 
-    def region(self, region: Region, *, short: bool = False) -> str:
+    def region(self, region: Region, *, short: bool = False, language: Language = "en") -> str:
         """A region in words; the boxes joined with "or". ``short``: named networks without their addresses."""
-        if region.is_empty:
-            return "from nowhere"
-        return "; or ".join(self._box(box, short) for box in region.to_json())
+        return spoken(self.region_said(region, short=short), language)
 
-    def places(self, region: Region) -> str:
+    def region_said(self, region: Region, *, short: bool = False) -> Text:
+        """The same for any language."""
+        if region.is_empty:
+            return phrase("where.nowhere")
+        if not region.is_listable:
+            return phrase("where.many", keys=Joined(tuple(spelled(k) for k in region.keys if not k.startswith("*"))))
+        return Joined(tuple(self._box(box, short) for box in region.to_json()), "box")
+
+    def places(self, region: Region, language: Language = "en") -> str:
         """Where from alone, without what else is asked: for a cell of a table."""
+        return spoken(self.places_said(region), language)
+
+    def places_said(self, region: Region) -> Text:
+        """The same for any language."""
         if region.is_empty:
             return "-"
-        found: dict[str, None] = {}
-        for box in region.to_json():
-            found[self._where(box, "", short=True)] = None
-        return "; ".join(found)
+        if not region.is_listable:
+            return "?"
+        return Joined(tuple(dict.fromkeys(self._where(box, "", short=True) for box in region.to_json())), "semicolon")
 
-    def _box(self, box: Mapping[str, Any], short: bool) -> str:
-        text = self._where(box, "from ", short=short)
-        asked = box.get(_MFA)
-        if asked:
-            if asked["values"] == ["true"]:
-                text += " with MFA"
-                if asked["absent"]:
-                    text += " or a long-term key"
-            elif asked["values"] == ["false"]:
-                text += " without MFA" + (", keys or console" if asked["absent"] else " (not with a long-term key)")
-            elif not asked["values"]:
-                text += " with a long-term key"
-            else:
-                text += " with any but a long-term key"
-        rest = [self._condition(key, said) for key, said in box.items() if key not in (_MFA, _IP)]
-        return text + (", if " + " and ".join(rest) if rest else "")
+    def _box(self, box: Mapping[str, Any], short: bool) -> Text:
+        where = self._where(box, ".from", short=short)
+        mfa = _mfa(box.get(_MFA))
+        rest = tuple(self._condition(key, said) for key, said in box.items() if key not in (_MFA, _IP))
+        conditions = Joined(rest, "and")
+        if mfa is not None and rest:
+            return phrase("region.both", where=where, mfa=mfa, conditions=conditions)
+        if mfa is not None:
+            return phrase("region.mfa", where=where, mfa=mfa)
+        return phrase("region.if", where=where, conditions=conditions) if rest else where
 
-    def _where(self, box: Mapping[str, Any], head: str, *, short: bool) -> str:
+    def _where(self, box: Mapping[str, Any], head: str, *, short: bool) -> Phrase:
+        """``head``: ``.from``, or nothing where the places stand alone."""
         said = box.get(_IP)
         if said is None:
-            return head + "anywhere"
-        parts = self._named(said["cidrs"], short) if said["cidrs"] else []
-        but = self._all_but(said["cidrs"], short) if len(parts) > 3 else []
+            return phrase(f"where.anywhere{head}")
+        parts = self._named(said["cidrs"], short) if said["cidrs"] else ()
+        but = self._all_but(said["cidrs"], short) if len(parts) > 3 else ()
         if but:
-            return head + ("anywhere but " if said["absent"] else "any public address but ") + ", ".join(but)
-        text = head + ", ".join(parts) if parts else ""
-        if said["absent"]:
-            text += (" and " if text else "") + "through any VPC endpoint"
-        return text or head + "no address"
+            return phrase(f"where.{'all_but' if said['absent'] else 'public_but'}{head}", places=Joined(but))
+        if parts:
+            return phrase(f"where.{'and_endpoint' if said['absent'] else 'places'}{head}", places=Joined(parts))
+        return phrase("where.endpoint") if said["absent"] else phrase(f"where.no_address{head}")
 
-    def _named(self, listed: Sequence[str], short: bool) -> list[str]:
+    def _named(self, listed: Sequence[str], short: bool) -> tuple[Text, ...]:
         if list(listed) == ["0.0.0.0/0", "::/0"]:
-            return ["any public address"]
+            return (phrase("where.public"),)
         spans = [network(c, DEFAULT) for c in listed]
-        named: list[str] = []
+        named: list[Text] = []
         covered: list[Span] = []
         for name, own in self._networks.items():
             if own and all(any(s.family == o.family and s.low <= o.low and o.high <= s.high for s in _spans(spans)) for o in own):
@@ -97,29 +102,42 @@ class Words:
                 covered += own
         rest = cidrs(_without(_spans(spans), _spans(covered)))
         if len(rest) > 12:
-            rest = [*rest[:6], f"… {len(rest) - 6} networks more"]
-        return [*named, *rest]
+            return (*named, *rest[:6], phrase("where.more", n=len(rest) - 6))
+        return (*named, *rest)
 
-    def _all_but(self, listed: Sequence[str], short: bool) -> list[str]:
+    def _all_but(self, listed: Sequence[str], short: bool) -> tuple[Text, ...]:
         """What a list of networks leaves out, where that is the shorter way to say it."""
         rest = cidrs(_without([network(c, DEFAULT) for c in ("0.0.0.0/0", "::/0")], _spans(network(c, DEFAULT) for c in listed)))
-        return self._named(rest, short) if rest and len(rest) < len(listed) else []
+        return self._named(rest, short) if rest and len(rest) < len(listed) else ()
 
     @staticmethod
-    def _condition(key: str, said: Mapping[str, Any]) -> str:
-        name = "MFA's age in seconds" if key == _AGE else spelled(key)
-        options = [f"is {v}" if v else "is empty" for v in said.get("values", ())] + [f"is in {c}" for c in said.get("cidrs", ())]
-        words = {"at_least": "at least", "above": "above", "at_most": "at most", "below": "below"}
-        options += ["is " + " and ".join(f"{words[k]} {v}" for k, v in r.items()) for r in said.get("ranges", ())]
+    def _condition(key: str, said: Mapping[str, Any]) -> Phrase:
+        name: Text = phrase("mfa.age") if key == _AGE else spelled(key)
+        options: list[Text] = [phrase("option.is", value=v) if v else phrase("option.empty") for v in said.get("values", ())]
+        options += [phrase("option.in", value=c) for c in said.get("cidrs", ())]
+        for r in said.get("ranges", ()):
+            options.append(phrase("option.is", value=Joined(tuple(phrase(f"option.{k}", value=str(v)) for k, v in r.items()), "and")))
         for pattern in said.get("patterns", ()):
-            like = " and ".join(f"is like {p}" for p in pattern["like"])
-            unlike = "is none of " + ", ".join(pattern["unlike"]) if pattern["unlike"] else ""
-            options.append(" and ".join(t for t in (like, unlike) if t) or "is there")
-        options += [f"is {', '.join(v)} together" for v in said.get("several", ())]
-        options += [f"is such as {e}" for e in said.get("examples", ())]
+            parts: list[Text] = [phrase("option.like", value=p) for p in pattern["like"]]
+            parts += [phrase("option.unlike", value=Joined(tuple(pattern["unlike"])))] if pattern["unlike"] else []
+            options.append(Joined(tuple(parts), "and") if parts else phrase("option.there"))
+        options += [phrase("option.together", value=Joined(tuple(v))) for v in said.get("several", ())]
+        options += [phrase("option.such", value=str(e)) for e in said.get("examples", ())]
         if said.get("absent"):
-            options.append("is absent")
-        return f"{name} {' or '.join(options)}" if options else f"{name} is what can't be told"
+            options.append(phrase("option.absent"))
+        return phrase("condition.holds", name=name, options=Joined(tuple(options), "or")) if options else phrase("condition.unknown", name=name)
+
+
+def _mfa(asked: Mapping[str, Any] | None) -> Phrase | None:
+    """What a box asks of the second factor; None where it doesn't."""
+    if not asked:
+        return None
+    values, absent = asked["values"], asked["absent"]
+    if values == ["true"]:
+        return phrase("mfa.yes_or_key" if absent else "mfa.yes")
+    if values == ["false"]:
+        return phrase("mfa.no_or_key" if absent else "mfa.no")
+    return phrase("mfa.key" if not values else "mfa.not_key")
 
 
 def _spans(given: Iterable[Span]) -> list[Span]:

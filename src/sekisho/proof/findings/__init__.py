@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sekisho.estate import Estate
+from sekisho.language import Text, phrase
 from sekisho.policy import DEFAULT, Settings
 from sekisho.policy.keys import spelled
 from sekisho.proof.findings import jump, lock_out, mfa, networks, sessions, sign_in, text, trusts
@@ -57,7 +58,7 @@ def _all_of(family: Any, ground: Ground) -> Iterator[Finding]:
         keys = tuple(spelled(k) for k in error.keys if not k.startswith("*"))
         name = family.__name__.rpartition(".")[2].replace("_", "-")
         subject = f"arn:aws:iam::{ground.estate.accounts[0].id}:root"
-        yield ground.finding("U-01", "medium", "U-01.cells", subject, family=name, keys=keys)
+        yield ground.finding("U-01", "medium", "U-01.cells", subject, family=phrase(f"family.{name}"), keys=keys)
 
 
 def _together(findings: Iterable[Finding]) -> Iterable[Finding]:
@@ -77,9 +78,9 @@ def _together(findings: Iterable[Finding]) -> Iterable[Finding]:
     return found.values()
 
 
-def _names(finding: Finding) -> Sequence[str]:
+def _names(finding: Finding) -> Sequence[Text]:
     who = finding.values.get("who", ())
-    return who if isinstance(who, tuple) else (str(who),)
+    return who if isinstance(who, tuple) else (who,)
 
 
 __all__ = ["BYPASSES", "Finding", "SEVERITIES", "Severity", "at_least", "controls_of", "find"]

@@ -8,20 +8,21 @@ from typing import Literal
 
 from sekisho.decision import Request
 from sekisho.errors import Place
+from sekisho.language import Text
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 """The worst first."""
-Said = str | int | tuple[str, ...]
-"""A value of a message: a name or address, a count, or a list of names."""
+Said = Text | tuple[Text, ...]
+"""A value of a message: a name or address, a count, words in any language, or a list of them."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """``key`` names the sentence in the message catalogues, ``key + ".fix"`` what mends it; both are filled with ``values``.
 
-    ``witness`` is one request that AWS can send, and ``outcome`` what ``decide`` says of it; None where the finding is about a text, or about
-    the sign-in, which no request of IAM is. ``statement`` is the line of ``sekisho.yaml`` where there is one, else the place in the document.
+    ``witness`` is one request that AWS can send, and ``outcome`` what ``decide`` says of it; None where no request shows it: see ``about``.
+    ``statement`` is the line of ``sekisho.yaml`` where there is one, else the place in the document.
     """
 
     id: str
@@ -40,6 +41,13 @@ class Finding:
     def subjects(self) -> tuple[str, ...]:
         """Everybody whom it is about."""
         return tuple(dict.fromkeys((self.subject, *self.also)))
+
+    @property
+    def about(self) -> Literal["a request", "a text", "a size", "what isn't known"]:
+        """What it is about. Only a request can show something: a dead entry, a size and a document that can't be read decide nothing."""
+        if self.witness is not None:
+            return "a request"
+        return "a size" if self.id == "Q-01" else "what isn't known" if self.id == "U-01" else "a text"
 
     @property
     def identity(self) -> str:

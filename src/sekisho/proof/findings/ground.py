@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sekisho.decision import Authorizer, CredentialKind, Decision, Request, decide
 from sekisho.decision.decide import Question
 from sekisho.decision.layers import Layers, layers_of
+from sekisho.decision.sign_in import is_sign_in
 from sekisho.errors import Place
 from sekisho.estate import Account, Estate, Group, Role, User
 from sekisho.policy import Policy, PolicyKind, Settings
@@ -527,7 +528,7 @@ class Ground:
         outcome = "allow" if decision.allowed else "unknown" if decision.outcome == "unknown" else "deny"
         address = witness.context.get(SOURCE_IP, "")
         values = {"address": address if isinstance(address, str) and address else "vpce-0aaaaaaaaaaaaaaaa", **values}
-        place = statement or self.place(decision, layer) or self.place(decision)
+        place = statement or (None if is_sign_in(witness) else self.place(decision, layer) or self.place(decision))
         return Finding(rule, severity, key, subject, values, witness, outcome, place, also=also)  # type: ignore[arg-type]
 
     # Documents ------------------------------------------------------------------------------------------------------

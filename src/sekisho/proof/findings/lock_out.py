@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sekisho.decision import Request
 from sekisho.policy.matching import ready_policy
 from sekisho.proof.findings.finding import Finding
 from sekisho.proof.findings.ground import (
     CONSOLE_MFA,
     SESSION_SIGNED,
     USER_SIGNED,
+    Asked,
     Ground,
     Kin,
+    Signed,
     closed,
     is_restricted,
     sendable,
@@ -19,8 +22,12 @@ from sekisho.proof.findings.ground import (
 )  # fmt: skip
 from sekisho.proof.findings.jump import restricted
 from sekisho.proof.probe import action_of
+from sekisho.proof.reach import ASSUME
 from sekisho.proof.region import Region
 from sekisho.proof.words import NETWORK_KEYS
+
+_OWN_CHANGES = (("iam:PutGroupPolicy", "group"), ("iam:PutRolePolicy", "role"))
+"""What mends an account's policies from within it, and what it is asked of."""
 
 
 def find(ground: Ground) -> Iterator[Finding]:
@@ -58,7 +65,42 @@ def _no_way_back(ground: Ground) -> Iterator[Finding]:
             stuck.append(account.id)
     if stuck:
         labels = tuple((a.name or a.id) for a in ground.estate.accounts if a.id in stuck)
-        yield ground.finding("F-16", "low", "F-16", f"arn:aws:iam::{stuck[0]}:root", accounts=labels)
+        yield ground.finding("F-16", "low", "F-16", f"arn:aws:iam::{stuck[0]}:root", _shut_out(ground, stuck, outside), accounts=labels)
+
+
+def _shut_out(ground: Ground, stuck: list[str], outside: Region) -> Request | None:
+    """One who could mend the policies of such an account from inside, refused outside: by itself, or on the way into the role."""
+    for account in stuck:
+        for asked, signed in _menders(ground, account):
+            for kind in signed:
+                if asked.sent(kind) and (witness := ground.request(asked.request, asked.refused(kind) & outside, kind)) is not None:
+                    return witness
+    # Nobody could from inside either: some user of theirs who can't get in to ask.
+    for way in ground.to_user(ground.all_ways):
+        asked = ground.ask(way.row.principal, ASSUME, way.row.role)
+        witness = ground.request(asked.request, asked.refused(CONSOLE_MFA) & outside, CONSOLE_MFA)
+        if witness is not None:
+            return witness
+    for kin in ground.kins:
+        asked = ground.ask(kin.first.arn, "iam:PutGroupPolicy", f"arn:aws:iam::{kin.account.id}:group/x")
+        if (witness := ground.request(asked.request, asked.refused(CONSOLE_MFA) & outside, CONSOLE_MFA)) is not None:
+            return witness
+    return None
+
+
+def _menders(ground: Ground, account: str) -> Iterator[tuple[Asked, tuple[Signed, ...]]]:
+    """What changing an account's policies takes: a user's own call, or the way into a role that may."""
+    for kin in ground.kins:
+        if kin.account.id == account:
+            for action, kind in _OWN_CHANGES:
+                asked = ground.may(kin.first.arn, action, f"arn:aws:iam::{account}:{kind}/x")
+                if asked is not None:
+                    yield asked, USER_SIGNED
+    for role in ground.roles:
+        if role.arn.split(":")[4] == account and ground.session(role):
+            asked = ground.may(session_arn(role, "anyone"), "iam:UpdateAssumeRolePolicy", role.arn)
+            for way in ground.to_user(ground.ways.get(role.arn, ())) if asked is not None and asked.any(SESSION_SIGNED) else ():
+                yield ground.ask(way.row.principal, ASSUME, role.arn), USER_SIGNED
 
 
 def _outside(ground: Ground) -> Region | None:
@@ -79,7 +121,7 @@ def _has_way_back(ground: Ground, account: str, outside: Region) -> bool:
     """Whether somebody may change policies of an account from outside: a user itself, or by a role that it gets there."""
     for kin in ground.kins:
         if kin.account.id == account:
-            for action, kind in (("iam:PutGroupPolicy", "group"), ("iam:PutRolePolicy", "role")):
+            for action, kind in _OWN_CHANGES:
                 asked = ground.may(kin.first.arn, action, f"arn:aws:iam::{account}:{kind}/x")
                 if asked is not None and asked.any(USER_SIGNED).meets(outside):
                     return True

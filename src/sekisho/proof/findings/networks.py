@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from sekisho.decision import Request
+from sekisho.language import Joined
 from sekisho.policy.matching import ReadyStatement
 from sekisho.proof.findings.finding import Finding
 from sekisho.proof.findings.ground import (
@@ -174,7 +175,8 @@ def _wide(ground: Ground, found: Sequence[Limited]) -> Iterator[Finding]:
             witness = ground.shown(one.asked, one.region, one.signed)
             if witness is None:
                 continue
-            networks = tuple(ground.words.places(one.region).split("; "))
+            places_said = ground.words.places_said(one.region)
+            networks = places_said.parts if isinstance(places_said, Joined) else (places_said,)
             severity, key = ("high", "F-08.all") if whole_v4 else ("medium", "F-08")
             finding = ground.finding("F-08", severity, key, one.subject, witness, who=one.who, action=_what(one.asked), networks=networks)  # type: ignore[arg-type]
             place = (_networks_line(ground, one) or finding.statement, key)

@@ -49,7 +49,7 @@ def _escape(ground: Ground, role: Role) -> tuple[Way, Finding] | None:
             who = ground.names(w for other in limited for w in other.principals)
             return way, ground.finding(
                 "F-01", "high", "F-01", role.arn, witness, role=ground.words.role(role.arn), who=who, action=witness.action,
-                networks=tuple(dict.fromkeys(ground.words.places(w.region) for w in limited)), hours=max(1, role.max_session_s // 3600),
+                networks=tuple(dict.fromkeys(ground.words.places_said(w.region) for w in limited)), hours=max(1, role.max_session_s // 3600),
             )  # fmt: skip
     return None
 

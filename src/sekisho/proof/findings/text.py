@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from sekisho.decision import Request
 from sekisho.errors import Place
 from sekisho.estate import Role
+from sekisho.language import Text, reason
 from sekisho.policy import Policy
 from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.networks import is_never_public
@@ -248,7 +249,7 @@ def _unknown(ground: Ground) -> Iterator[Finding]:
         if account.unread:
             reasons = tuple(f"{what}: {why}" for what, why in account.unread[:5])
             told.update(why for _, why in account.unread)
-            yield ground.finding("U-01", "medium", "U-01.unread", f"arn:aws:iam::{account.id}:root", reasons=reasons, count=len(account.unread))
+            yield ground.finding("U-01", "medium", "U-01.unread", f"arn:aws:iam::{account.id}:root", reasons=said(reasons), count=len(account.unread))
     for role, ways in ground.ways.items():
         for way in ways:
             reasons = tuple(dict.fromkeys(way.row.reasons))
@@ -256,21 +257,27 @@ def _unknown(ground: Ground) -> Iterator[Finding]:
                 told.update(reasons)
                 witness = next((w for k in way.row.start if (w := ground.request(ground.call(way), way.row.edge.unsure, None))), None)
                 yield ground.finding(
-                    "U-01", "medium", "U-01.switch", role, witness, role=ground.words.role(role), who=ground.names(way.principals), reasons=reasons
-                )
+                    "U-01", "medium", "U-01.switch", role, witness, role=ground.words.role(role), who=ground.names(way.principals),
+                    reasons=said(reasons),
+                )  # fmt: skip
                 break
     for arn, who in [*((k.first.arn, ground.names(u.arn for u in k.users)) for k in ground.kins),
                      *((r.arn, (ground.words.role(r.arn),)) for r in ground.roles)]:  # fmt: skip
         reasons = tuple(why for layer, why in ground.layers(arn).unknown if layer in ("identity", "boundary"))
         if reasons and not _told(told, reasons):
             told.update(reasons)
-            yield ground.finding("U-01", "medium", "U-01.document", arn, who=who, reasons=reasons)
+            yield ground.finding("U-01", "medium", "U-01.document", arn, who=who, reasons=said(reasons))
     for subject, asked in _all_asked(ground):
         reasons = asked.proof.reasons
         if asked.proof.unknown & asked.proof.possible and not _told(told, reasons):
             told.update(reasons)
             witness = ground.request(asked.request, asked.proof.unknown & asked.proof.possible, None)
-            yield ground.finding("U-01", "medium", "U-01.call", subject, witness, action=asked.request.action, reasons=reasons)
+            yield ground.finding("U-01", "medium", "U-01.call", subject, witness, action=asked.request.action, reasons=said(reasons))
+
+
+def said(reasons: Sequence[str]) -> tuple[Text, ...]:
+    """Reasons for any language."""
+    return tuple(map(reason, reasons))
 
 
 def _told(told: set[str], reasons: Sequence[str]) -> bool:
