@@ -7,11 +7,13 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from .running import Runner, check_error
 
 ROOT = Path(__file__).parents[2]
+SARIF = ROOT / "tests" / "data" / "sarif-2.1.0-rtm.5.json"
 ARTICLE = (ROOT / "examples" / "article.yaml").read_text()
 GUARDED = ARTICLE.replace("networks_as: deny ", "session: {stay_on_networks: true}\n        networks_as: deny ")
 ACCEPTED = """
@@ -88,6 +90,24 @@ def test_a_table_of_controls_that_cannot_be_read(file: Path, run: Runner, tmp_pa
     table = tmp_path / "controls.yaml"
     table.write_text(text)
     check_error(run("check", file, "--controls", table), "controls.yaml", "expected")
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_sarif_is_what_the_standard_says(file: Path, run: Runner, tmp_path: Path, language: str) -> None:
+    """The schema of SARIF 2.1.0 (tests/data), of a file, and of AWS's JSON in a folder whose name a URI has to spell otherwise."""
+    schema = json.loads(SARIF.read_text())
+    folder = tmp_path / "an estate, collected"
+    file.write_text(GUARDED + "must:\n  - {role: test-role-admin, only_from: [office]}\n")
+    assert run("compile", file, "--out", folder).status == 0
+    for estate in (file, folder):
+        body = json.loads(run("check", estate, "--format", "sarif", "--lang", language).out)
+        jsonschema.Draft4Validator(schema, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER).validate(body)
+        (ran,) = body["runs"]
+        assert ran["results"]
+        for result in ran["results"]:
+            assert " " not in result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    rules = [r["ruleId"] for r in json.loads(run("check", file, "--format", "sarif").out)["runs"][0]["results"]]
+    assert rules.count("must") == 1  # what breaks the run is among the results
 
 
 def test_sarif(file: Path, run: Runner) -> None:
