@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sekisho.policy import Settings
+
 from .people import CAFE, OFFICE, V6, J, Sandbox, T, allow, refused, trust
 
 MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
@@ -173,6 +175,18 @@ def test_D_26_tags_need_leave_of_their_own(aws: Sandbox) -> None:
     aws.client("iam", account=T).put_role_policy(RoleName="Ops", PolicyName="all", PolicyDocument=json.dumps(only_a))
     assert aws.client("ec2", alice.assume(role, Tags=[{"Key": "team", "Value": "a"}])).describe_instances()
     assert refused(aws.client("ec2", alice.assume(role, Tags=[{"Key": "team", "Value": "b"}])).describe_instances)
+
+
+def test_E_a_session_tag_and_the_roles_own_tag_under_both_readings(aws: Sandbox) -> None:
+    alice = aws.user("alice", allow(["sts:AssumeRole", "sts:TagSession"]))
+    both = trust(alice.arn)
+    both["Statement"][0]["Action"] = ["sts:AssumeRole", "sts:TagSession"]
+    only_a = allow("ec2:DescribeInstances", StringEquals={"aws:PrincipalTag/team": "a"})
+    role = aws.role(both, policy=only_a, Tags=[{"Key": "Team", "Value": "b"}])
+    session = alice.assume(role, Tags=[{"Key": "team", "Value": "a"}])
+    aws.client("ec2", session).describe_instances()
+    aws.server.aws.store.read_as(Settings(session_tag_wins=False))
+    assert refused(aws.client("ec2", session).describe_instances)
 
 
 def test_D_41_revoked_sessions(aws: Sandbox) -> None:

@@ -35,12 +35,10 @@ class Settings:
     """D-03."""
     session_mfa_is_inherited: bool = True
     """E-08 ii, iii: a role session carries MFA when its caller's own credentials did, and so along a chain."""
-    mfa_parameters_reach_identity_policy: bool = True
-    """E-08: SerialNumber and TokenCode of AssumeRole make the key true for the caller's identity policies as well."""
     fas_source_ip: Literal["original", "service"] = "original"
     """E-12: the address that forward access sessions carry."""
     session_tag_wins: bool = True
-    """Table E: a session tag hides the role's tag of the same key."""
+    """Table E: a session tag hides the role's tag of the same key; otherwise the role's counts. Obeyed where a request's context is made."""
     denial_names_policy_arn: bool = True
     """G-20: since early 2026 the ARN of a managed policy follows an explicit-deny clause, in the same account."""
     sign_in_model: Literal["deny_outside"] = "deny_outside"

@@ -37,6 +37,8 @@ class Caller:
     session: Session | None = None
     user: str = ""
     """The name of the user whose credentials these are, or from which the session was made; empty for roles and root."""
+    tags: frozenset[str] = frozenset()
+    """The keys of the tags of the role or user behind a session, in lower case."""
 
     @property
     def is_console(self) -> bool:
@@ -69,7 +71,8 @@ class Caller:
             )
         )
         if session is not None:
-            found |= tag_context("aws:PrincipalTag", [(k, v) for k, v in session.tags])
+            hidden = frozenset() if settings.session_tag_wins else self.tags
+            found |= tag_context("aws:PrincipalTag", [(k, v) for k, v in session.tags if k.lower() not in hidden])
             if session.source_identity:
                 found["aws:SourceIdentity"] = session.source_identity
         return found
@@ -117,8 +120,9 @@ def _of_session(store: Store, access_key_id: str, token: str, origin: Origin, us
     if alive is None or alive.arn != session.entity:
         raise _invalid_token()
     user = "" if ":role/" in session.entity else name
+    tags = frozenset(key.lower() for key, _ in alive.tags)
     return Caller(
-        CredentialKind(session.kind), session.principal, session.account, access_key_id, origin, user_agent, region, session, user
+        CredentialKind(session.kind), session.principal, session.account, access_key_id, origin, user_agent, region, session, user, tags
     )
 
 
