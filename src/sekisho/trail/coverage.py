@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from sekisho.trail.engines import Connection, rows_of
 from sekisho.trail.store import Part
@@ -128,16 +129,8 @@ def _counted(found: Coverage, accounts: Iterable[str]) -> Coverage:
 
 
 def _find_holes(found: Coverage, account: str, region: str, days: set[date], start: date, end: date) -> None:
-    runs: list[tuple[date, date]] = []
-    day = start
-    while day <= end:
-        if day in days:
-            day += timedelta(1)
-            continue
-        first = day
-        while day <= end and day not in days:
-            day += timedelta(1)
-        runs.append((first, day - timedelta(1)))
+    one = timedelta(1)
+    runs = [(a + one, b - one) for a, b in pairwise([start - one, *sorted(days), end + one]) if b - a > one]
     total = (end - start).days + 1
     longest = max(((last - first).days + 1 for first, last in runs), default=0)
     if len(days) / max(total - longest, 1) < OFTEN:
