@@ -164,6 +164,7 @@ def _loaded(path: Path, changed: float) -> tuple[Any, Any]:
 
 def start(source: str | Path | None = None, *, root: Path | None = None) -> SekishoAws:
     """A running embedded AWS with ``source`` in it: a sekisho.yaml, or AWS's JSON; None: two empty accounts."""
+    from sekisho.sandbox import organizations
     from sekisho.sandbox.server import serve
 
     environment, estate = None, None
@@ -173,6 +174,7 @@ def start(source: str | Path | None = None, *, root: Path | None = None) -> Seki
     server = serve([a.id for a in estate.accounts] if estate else list(EMPTY), port=0)
     for account in estate.accounts if estate else ():
         server.aws.store.save(account)
+    organizations.found_in(server.aws.store)
     server.aws.store.commit()
     server.start()
     return SekishoAws(server, environment)
