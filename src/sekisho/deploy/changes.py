@@ -4,7 +4,8 @@ The order keeps two promises at each step in between. **Nobody has more than bef
 (policies that hang nowhere, groups and users without each other), then what only takes away, then documents that do both, then what gives,
 and last the Denies that go. **Whoever keeps a way keeps it throughout**: where something is taken and something given in exchange (a user
 who moves to another group, a policy in place of another) the new comes before the old goes. A Deny stands before the Allow that it limits,
-users stand before the trust policies that name them (A-31), and what goes, goes in reverse.
+users stand before the trust policies that name them (A-31), and what goes, goes in reverse. Where users move to another path, trusts that tell
+users by the path let them in at both, from before the move until after it.
 
 **What is ours** is told by a mark that stands in the account itself: the path ``/sekisho/`` of managed policies, the tag ``sekisho`` of
 users and roles, and, for groups, such a policy attached. The tag also says which attachments are ours; a user's, which of their groups' are.
@@ -14,13 +15,13 @@ All else is foreign: it is kept, and told, unless ``exclusive``.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from functools import partial
 from typing import Any
 
 from sekisho.deploy.calls import Call, document_text
-from sekisho.deploy.turns import common, denies, deny_first, direction, only_denies
+from sekisho.deploy.turns import common, denies, deny_first, direction, followed, only_denies, with_old_paths
 from sekisho.environment import OURS
 from sekisho.environment.mark import MARK, is_marked, marks, on_group
 from sekisho.estate import Account, Estate, Group, ManagedPolicy, Role, SignIn, SignInStatement, User
@@ -65,22 +66,23 @@ class _Phase(IntEnum):
     SWITCH_OFF = 0
     PREPARE_POLICIES = 1
     PREPARE_GROUPS = 2
-    PREPARE_USERS = 3
-    HOLD = 4
-    DENY = 5
-    NARROW = 6
-    REPLACE = 7
-    GIVE = 8
-    TAKE = 9
-    ROLE_GIVE = 10
-    ROLE_TAKE = 11
-    OPEN = 12
-    UNDENY = 13
-    REMOVE_USERS = 14
-    REMOVE_GROUPS = 15
-    REMOVE_POLICIES = 16
-    ACCOUNT = 17
-    SWITCH_ON = 18
+    LET_IN = 3
+    PREPARE_USERS = 4
+    HOLD = 5
+    DENY = 6
+    NARROW = 7
+    REPLACE = 8
+    GIVE = 9
+    TAKE = 10
+    ROLE_GIVE = 11
+    ROLE_TAKE = 12
+    OPEN = 13
+    UNDENY = 14
+    REMOVE_USERS = 15
+    REMOVE_GROUPS = 16
+    REMOVE_POLICIES = 17
+    ACCOUNT = 18
+    SWITCH_ON = 19
 
 
 HOLD = "sekisho-leaving"
@@ -107,10 +109,12 @@ def changes(
     ()
     """
 
+    moved = _moves(existing, wanted)
+
     def steps(in_two_steps: bool) -> list[tuple[_Phase, Change]]:
         found: list[tuple[_Phase, Change]] = []
         for account in wanted.accounts:
-            found += _Account(existing.account(account.id) or Account(account.id), account, exclusive, in_two_steps, ours).steps()
+            found += _Account(existing.account(account.id) or Account(account.id), account, exclusive, in_two_steps, ours, moved).steps()
         return sorted(found, key=lambda s: s[0])
 
     found = steps(bool(in_two_steps))
@@ -119,6 +123,18 @@ def changes(
         if _Phase.REPLACE in turning and len(turning) > 1:
             found = steps(True)
     return tuple(change for _, change in found)
+
+
+def _moves(existing: Estate, wanted: Estate) -> dict[str, str]:
+    """Users' ARNs and their beginnings, old → new, of users who get another path."""
+    found: dict[str, str] = {}
+    for account in wanted.accounts:
+        held = existing.account(account.id)
+        for user in account.users if held is not None else ():
+            have = held.user(user.name) if held is not None else None
+            if have is not None and have.path != user.path:
+                found |= {have.arn: user.arn, have.arn.removesuffix(have.name): user.arn.removesuffix(user.name)}
+    return found
 
 
 def leaving(existing: Estate, wanted: Estate) -> dict[str, tuple[str, ...]]:
@@ -146,8 +162,10 @@ class _Account:
     """The steps of one account."""
 
     def __init__(
-        self, have: Account, want: Account, exclusive: bool = False, in_two_steps: bool = False, ours: Container[str] = frozenset()
+        self, have: Account, want: Account, exclusive: bool = False, in_two_steps: bool = False, ours: Container[str] = frozenset(),
+        moved: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
+        self.moved = moved or {}
         self.have, self.want, self.exclusive, self.in_two_steps, self.ours = have, want, exclusive, in_two_steps, ours
         self.id = want.id
         self.found: list[tuple[_Phase, Change]] = []
@@ -362,7 +380,15 @@ class _Account:
             if have is None:
                 self.role_comes(role)
                 continue
-            if not have.trust.same_as(role.trust):
+            if self.moved:
+                have = replace(have, trust=followed(have.trust, self.moved))
+            through = None if have.trust.same_as(role.trust) or not self.moved else with_old_paths(have.trust, role.trust, self.moved)
+            if through is not None and policy_size(through.document) <= limit("trust_policy_size"):
+                said = f"role {role.name}: trust policy"
+                update = partial(_operation, "UpdateAssumeRolePolicy", {"RoleName": role.name})
+                self.put(_Phase.LET_IN, Sign.CHANGE, role.arn, f"{said}: users at their new path, too", update, have.trust, through)
+                self.put(_Phase.NARROW, Sign.CHANGE, role.arn, said, update, through, role.trust)
+            elif not have.trust.same_as(role.trust):
                 self.put(
                     _phase(have.trust, role.trust, gives=_Phase.OPEN), Sign.CHANGE, role.arn, f"role {role.name}: trust policy",
                     partial(_operation, "UpdateAssumeRolePolicy", {"RoleName": role.name}), have.trust, role.trust,

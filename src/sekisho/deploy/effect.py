@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sekisho.deploy.calls import Call
 from sekisho.deploy.changes import Change
+from sekisho.deploy.turns import followed
 from sekisho.estate import Account, AttachedPolicy, Estate, Group, ManagedPolicy, Role, SignIn, SignInStatement, User, aws_managed_policy
 from sekisho.policy import Policy, PolicyKind
 
@@ -34,25 +35,13 @@ def after(estate: Estate, call: Call) -> Estate:
 
 
 def _renamed(estate: Estate, old: str, new: str) -> Estate:
-    """Trust policies hold users by their ids (A-31): one who moves to another path stays trusted, and is shown by the new ARN."""
+    """The estate once a user has another ARN: who is trusted stays so."""
+    return Estate.of(replace(a, roles=tuple(_trusting(r, {old: new}) for r in a.roles)) for a in estate.accounts)
 
-    def fresh(value: Any) -> Any:
-        if isinstance(value, list):
-            return [fresh(v) for v in value]
-        return new if value == old else value
 
-    def trust(role: Role) -> Role:
-        body = role.trust.document.get("Statement", [])
-        blocks = []
-        for block in body if isinstance(body, list) else [body]:
-            principal = block.get("Principal")
-            named = {k: fresh(v) for k, v in principal.items()} if isinstance(principal, Mapping) else principal
-            blocks.append({**block, "Principal": named} if named != principal else block)
-        if blocks == (body if isinstance(body, list) else [body]):
-            return role
-        return replace(role, trust=Policy.parse({**role.trust.document, "Statement": blocks}, kind=PolicyKind.TRUST, name=role.trust.name))
-
-    return Estate.of(replace(a, roles=tuple(trust(r) for r in a.roles)) for a in estate.accounts)
+def _trusting(role: Role, moved: Mapping[str, str]) -> Role:
+    trust = followed(role.trust, moved)
+    return role if trust is role.trust else replace(role, trust=trust)
 
 
 def states(existing: Estate, steps: Iterable[Change]) -> Iterator[tuple[Change, Call, Estate]]:

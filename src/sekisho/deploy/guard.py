@@ -31,7 +31,10 @@ _UNDO = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolic
 
 @dataclass(frozen=True)
 class Way:
-    """How an administrator gets into an account: ``role`` is empty where the user lives in the account and needs none."""
+    """How an administrator gets into an account: ``role`` is empty where the user lives in the account and needs none.
+
+    ``user`` is an ARN without its path: who moves to another path stays the same person.
+    """
 
     account: str
     user: str
@@ -41,6 +44,12 @@ class Way:
     def __str__(self) -> str:
         through = f" through {self.role}" if self.role else ""
         return f"{self.user}{through} from {self.address}"
+
+
+def without_path(arn: str) -> str:
+    """A user's ARN as it would be at the path ``/``; a user's name is there once in an account, whatever the path."""
+    head, _, rest = arn.partition(":user/")
+    return f"{head}:user/{rest.rpartition('/')[2]}"
 
 
 @dataclass(frozen=True)
@@ -130,13 +139,17 @@ class _Asked:
 
     def holds(self, way: Way) -> bool:
         """Whether a way is open: the sign-in, the switch, and the leave to change IAM."""
-        user = self.estate.user(way.user)
+        user = self.by_name.get(way.user)
         if user is None or user.arn not in self.trusted.get(way.role, (user.arn,)):
             return False
         key = (self.alikes.get(user.arn), way.account, way.role, way.address)
         if key not in self.open:
             self.open[key] = self._holds(user, way)
         return self.open[key]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, User]:
+        return {without_path(u.arn): u for a in self.estate.accounts for u in a.users}
 
     @cached_property
     def alikes(self) -> Mapping[str, tuple[object, ...]]:
@@ -160,7 +173,7 @@ class _Asked:
         """All ways in: asked of one user among those alike, through roles that administer at all."""
         classes: dict[tuple[object, ...], list[str]] = {}
         for arn, key in self.alikes.items():
-            classes.setdefault(key, []).append(arn)
+            classes.setdefault(key, []).append(without_path(arn))
         found: set[Way] = set()
         for account in self.estate.accounts:
             roles = [r.arn for r in account.roles if self.administers(account, r)]

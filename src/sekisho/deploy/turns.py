@@ -90,6 +90,53 @@ def common(old: Policy, new: Policy) -> Policy | None:
     return Policy.parse(document, kind=new.kind, name=new.name, arn=new.arn)
 
 
+def with_old_paths(old: Policy, new: Policy, moved: Mapping[str, str]) -> Policy | None:
+    """The new trust policy that lets users in at their old paths, too; None where the two differ in anything but paths that users leave.
+
+    ``moved``: beginnings of users' ARNs, old → new. While users move from the one to the other, they are let in all the time.
+    """
+    before, after = list(old.normalised()["Statement"]), list(new.normalised()["Statement"])
+    if len(before) != len(after):
+        return None
+    found: list[Mapping[str, Any]] = []
+    for statement in after:
+        twin = statement if statement in before else _twin(statement, before)
+        if twin is None:
+            return None
+        before.remove(twin)
+        both = statement
+        for pointer, _, _ in _apart(twin, statement) or ():
+            _, element, operator, key = (*pointer.split("/"), "", "", "")[:4]
+            leaving = [v for v in dict(_lists(twin, ""))[pointer] if v.endswith("*") and v[:-1] in moved]
+            if element != "Condition" or key.lower() != "aws:principalarn" or "Not" in operator or statement["Effect"] != "Allow" or not leaving:
+                return None
+            listed = both["Condition"][operator][key]
+            values = [*(listed if isinstance(listed, list) else [listed]), *leaving]
+            both = {**both, "Condition": {**both["Condition"], operator: {**both["Condition"][operator], key: values}}}
+        found.append(both)
+    if found == after:
+        return None
+    return Policy.parse({"Version": new.document.get("Version", "2012-10-17"), "Statement": found}, kind=new.kind, name=new.name, arn=new.arn)
+
+
+def followed(trust: Policy, moved: Mapping[str, str]) -> Policy:
+    """A trust policy once users have got another ARN (old → new): AWS holds them by their ids and shows the new one (A-31)."""
+
+    def fresh(value: Any) -> Any:
+        return [fresh(v) for v in value] if isinstance(value, list) else moved.get(value, value)
+
+    body = trust.document.get("Statement", [])
+    blocks = body if isinstance(body, list) else [body]
+    changed = []
+    for block in blocks:
+        principal = block.get("Principal")
+        named = {k: fresh(v) for k, v in principal.items()} if isinstance(principal, Mapping) else principal
+        changed.append({**block, "Principal": named} if named != principal else block)
+    if changed == blocks:
+        return trust
+    return Policy.parse({**trust.document, "Statement": changed}, kind=trust.kind, name=trust.name, arn=trust.arn)
+
+
 def _shared(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Two statements of one form with what their lists share; None where that is nothing, or a list says what is left out."""
 
