@@ -16,6 +16,8 @@ import pytest
 from sekisho import load
 from sekisho.deploy.changes import changes, shape
 from sekisho.proof import difference
+from sekisho.sandbox.access import write_access
+from sekisho.sandbox.server import serve
 
 from .aws import AWS_CLI, PROFILE, Aws
 from .conftest import ARTICLE, Start
@@ -163,18 +165,61 @@ def test_sessions_revoked(article: Aws) -> None:
 
 
 def test_no_secret_is_written_anywhere(article: Aws) -> None:
-    """Issue 5, point 8: not in plan, journal, output or error; all files 0600."""
+    """Issue 5, point 8: not in plan, journal, estate, export, output, error, records or process list; all files 0600."""
+    there = article.folder
     article.write(ARTICLE.replace("[test-user]", "[test-user, kato]"))
-    plan = article.folder / "p.plan"
+    plan, passwords = there / "p.plan", there / "passwords.json"
     outputs = [article.sekisho("plan", str(article.file), "--out", str(plan), "--differences")]
     outputs.append(article.sekisho("apply", "--plan", str(plan), "--yes"))
     assert outputs[1].status == 0, outputs[1]
-    secrets = [k.secret for k in article.server.aws.store.keys.values()]
-    texts = [o.out + o.err for o in outputs]
-    for path in [plan, *(article.folder / ".sekisho").iterdir()]:
+    seed = article.enable_device("kato")
+    key = article.client("iam", J).create_access_key(UserName="kato")["AccessKey"]["SecretAccessKey"]
+    # A real process that hands out a password, seen from outside at each of its calls; then the same refused half-way.
+    listed: set[str] = set()
+
+    def look() -> None:
+        listed.update(p.read_text(errors="replace") for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists())
+
+    article.faults.reset()
+    article.faults.after = look
+    adding = ["users", "add", "mori", "--group", "test-group", "--file", str(article.file), "--yes", "--password-file", str(passwords)]
+    command = [sys.executable, "-m", "sekisho.cli", *adding, "--profile", PROFILE]
+    ran = subprocess.run(command, env={**os.environ, **article.environment}, capture_output=True, text=True, timeout=120)
+    article.faults.after = lambda: None
+    assert ran.returncode == 0 and any("\0users\0add\0mori" in line for line in listed), ran
+    texts = [ran.stdout, ran.stderr, *listed]
+    article.faults.reset(at=2, kind="access denied")
+    outputs.append(article.sekisho("users", "add", "abe", *adding[3:]))
+    assert outputs[-1].status == 3
+    article.faults.reset()
+    outputs += [article.sekisho("users", "add", "goto", *adding[3:]), article.sekisho("users", "remove", "kato", "--file", str(article.file), "--yes")]
+    outputs.append(article.sekisho("collect", "--accounts", f"{J},{T}", "--out", str(there / "estate")))
+    for kind in ("cloudformation", "terraform", "aws-config", "switch-links"):
+        outputs.append(article.sekisho("export", kind, str(article.file), "--out", str(there / kind), profile=None))
+    outputs += [article.sekisho("drift", str(article.file)), article.sekisho("plan", str(article.file), profile="nobody")]
+    texts += [o.out + o.err for o in outputs]
+    pages = article.client("cloudtrail", J).get_paginator("lookup_events").paginate()
+    texts += [e["CloudTrailEvent"] for page in pages for e in page["Events"]]
+
+    store = article.server.aws.store
+    given = json.loads(passwords.read_text())
+    assert {"mori", "goto"} <= set(given)
+    secrets = [seed, key, *given.values(), *(k.secret for k in store.keys.values()), *(s.id for s in store.sessions.values())]
+    written = [p for p in there.rglob("*") if p.is_file() and p != article.file]
+    assert len(written) > 15
+    for path in written:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-        texts.append(path.read_text())
-    assert secrets and not any(s in t for s in secrets for t in texts)
+        if path not in (passwords, there / "credentials"):
+            texts.append(path.read_text())
+    assert len(secrets) > 5 and [t[:200] for t in texts for s in secrets if s in t] == []
+
+
+def test_what_a_sandbox_keeps_is_its_owners(tmp_path: Path) -> None:
+    """Issue 5, point 8: the state folder's files, with the database's own beside it."""
+    with serve([J], port=0, state=tmp_path) as server:
+        write_access(server, tmp_path)
+        assert {p.name for p in tmp_path.iterdir()} >= {"sandbox.sqlite", "config", "credentials"}
+        assert {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()} == {p.name: 0o600 for p in tmp_path.iterdir()}
 
 
 def test_profiles_of_export_switch_role(article: Aws) -> None:
