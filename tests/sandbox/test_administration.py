@@ -143,7 +143,7 @@ def test_D_43_changes_arrive_later(aws: Running) -> None:
 def test_D_43_apply_waits_by_looking(aws: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An apply against a sandbox with a delay goes through, and what it says is there is in force."""
     file = tmp_path / "sekisho.yaml"
-    file.write_text(Path("examples/article.yaml").read_text())
+    file.write_text((Path(__file__).parents[2] / "examples/article.yaml").read_text())
     aws.ask("propagation", {"delay": "1s"})
     for name, key in (("AWS_CONFIG_FILE", "config_file"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials_file")):
         monkeypatch.setenv(name, aws.access[key])
