@@ -41,9 +41,11 @@ class Faults:
     seen: list[str] = field(default_factory=list)
     strike: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
+    asked: list[str] = field(default_factory=list)
+    """Every call that came by, those that only read among them."""
 
     def reset(self, at: int | None = None, kind: str = "", strike: Callable[[], None] = lambda: None) -> None:
-        self.at, self.kind, self.seen, self.strike = at, kind, [], strike
+        self.at, self.kind, self.seen, self.strike, self.asked = at, kind, [], strike, []
 
 
 _ERRORS = {
@@ -68,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         faults = self.faults
         changes = not action.startswith(_READS) and "list-" not in action and "get-" not in action and action not in ("", "AssumeRole")
         mine = changes and len(faults.seen) == faults.at
+        faults.asked.append(action or (self.headers.get("x-amz-target") or "").rpartition(".")[2])
         if changes:
             faults.seen.append(action)
         if mine and faults.kind == "kill before":

@@ -8,6 +8,7 @@ import resource
 import stat
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pyotp
@@ -94,6 +95,30 @@ def test_foreign_things_are_shown_and_kept_unless_exclusive(article: Aws) -> Non
     assert taken.status == 1
     assert "- policy ReadOnlyAccess detached from role test-role-admin" in taken.out and "- user stranger leaves group test-group" in taken.out
     assert "role somebody-elses" not in taken.out and "2 to remove" in taken.out, "only what the file manages is touched"
+
+
+READ = {
+    "GetCallerIdentity", "GetAccountAuthorizationDetails", "ListRoles", "GetAccountSummary", "ListAccountAliases", "GetAccountPasswordPolicy",
+    "list-resource-permission-statements", "get-console-authorization-configuration", "DescribeOrganization", "ListVirtualMFADevices",
+}  # fmt: skip
+"""What `collect` asks of an account: each of these once. None can be left out: no other call of AWS's answers what it is asked for."""
+
+
+def test_calls_an_account(article: Aws) -> None:
+    """Issue 5, point 7: counted. Reading and planning cost the same whatever is in the account; an apply looks twice more, without what it can't change."""
+    estate = article.folder / "estate"
+    article.faults.reset()
+    assert article.sekisho("collect", "--accounts", f"{J},{T}", "--out", str(estate)).status == 0
+    counted = Counter(article.faults.asked)
+    assert set(counted) == READ and counted.pop("ListVirtualMFADevices") == counted.pop("ListRoles") == 1, "only where there are users, and roles"
+    assert set(counted.values()) == {2} and len(article.faults.asked) == 18, counted
+    article.faults.reset()
+    assert article.sekisho("plan", str(article.file)).status == 0
+    assert len(article.faults.asked) == 18
+    article.write(ARTICLE.replace("[test-user]", "[test-user, kato]"))
+    article.faults.reset()
+    assert article.sekisho("apply", str(article.file), "--yes").status == 0
+    assert len(article.faults.asked) - len(article.faults.seen) == 18 + 2 * 11, Counter(article.faults.asked)
 
 
 def test_drift_says_who(article: Aws) -> None:
