@@ -112,7 +112,7 @@ def serve(
         if ready_file is not None:
             ready(ready_file, access)
         _announce(access, form)
-        # Loading moto takes seconds; the first call to EC2 or S3 needn't wait for all of them.
+        # Loading moto takes a while; the first call to S3 needn't wait for it.
         threading.Thread(target=_load, args=(aws,), name="loading moto", daemon=True).start()
         _until_stopped(server)
 
@@ -221,8 +221,8 @@ def _administered(of: Path, step: str, body: dict[str, str] | None, form: str) -
 
 
 def _load(aws: EmbeddedAws) -> None:
-    for service in ("s3", "ec2"):
-        aws.load(service)
+    # The rest is loaded when it is asked for, and only who asks waits.
+    aws.load("s3")
 
 
 def _say(counted: dict[str, int], then: str) -> None:

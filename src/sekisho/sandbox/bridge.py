@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import traceback
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -110,12 +111,18 @@ def ask(behind: Behind, sent: Sent, moment: Moment) -> Answer:
     except NotImplementedError:
         raise AwsFault("NotImplemented", f"moto, which holds this behind the embedded AWS, doesn't do {sent.name} in this way.", 501) from None
     except Exception as error:
-        raise AwsFault("InternalFailure", f"the state behind the embedded AWS failed: {type(error).__name__}", 500) from error
+        raise AwsFault("InternalFailure", f"the state behind the embedded AWS failed: {_where(error)}", 500) from error
     data = body.encode() if isinstance(body, str) else bytes(body or b"")
     # To a HEAD the length is that of what a GET would bring.
     dropped = ("server", "date", "connection") + (() if sent.method == "HEAD" else ("content-length",))
     kept = tuple((str(k).lower(), str(v)) for k, v in dict(back).items() if str(k).lower() not in dropped)
     return Answer(int(status or 500), data, kept)
+
+
+def _where(error: Exception) -> str:
+    """What moto made of a request that it couldn't take, and where: its mistake, not the client's or ours, has to be told apart."""
+    frames = [frame.f_globals.get("__name__", "") + "." + frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return f"{type(error).__name__} in {next((f for f in reversed(frames) if f.startswith('moto.')), frames[-1])}"
 
 
 def carry_out(
