@@ -52,8 +52,9 @@ lint: $(VENV)/.tested  ## style, types, and that imports point one way
 bench: $(VENV)/.tested  ## everything measured beside its peers, in one run: ratios and floors
 	@$(BIN)/python bench/run.py
 
-fuzz: $(VENV)/.tested  ## the property tests, a hundred times as long; a million pairs of decide and prove; z3 on 2,000 estates; applies broken off in all ways at all calls
+fuzz: $(VENV)/.tested  ## the property tests, a hundred times as long; a million pairs of decide and prove; z3 on 2,000 estates; applies broken off in all ways at all calls; ten minutes of every protocol, five of load, fifty kills
 	@SEKISHO_EXAMPLES=20000 SEKISHO_PROVE_PAIRS=1000000 SEKISHO_SOLVER_CASES=8000 $(BIN)/python -m pytest -q -n 2 tests/properties tests/oracle tests/proof/test_corpus.py tests/proof/test_findings.py tests/deploy/test_kills.py
+	@SEKISHO_FUZZ_S=600 SEKISHO_LOAD_S=300 SEKISHO_KILLS=50 SEKISHO_REQUESTS=10000 SEKISHO_SERVICES=all $(BIN)/python -m pytest -q tests/sandbox/test_fuzz.py tests/sandbox/test_load.py tests/sandbox/test_durable.py tests/sandbox/test_restart.py
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) bench/.cache bench/out .mypy_cache .ruff_cache .hypothesis

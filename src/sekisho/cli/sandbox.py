@@ -48,8 +48,8 @@ def command() -> None:
     writes), with its SCPs and RCPs in force. A client says where it comes from by the
     endpoint's path: http://127.0.0.1:4566/from/203.0.113.10. Stop it with Ctrl-C.
 
-    With --state, IAM, credentials, sessions and events survive a restart. What other services hold (buckets, queues, instances, …)
-    does not: it is in memory alone.
+    With --state, all that was answered survives a restart: IAM, credentials, sessions and events, and what other services hold (buckets,
+    queues, instances, …), which is told again from a journal when it is first asked for.
     """
 
 
@@ -58,7 +58,7 @@ def command() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="On 127.0.0.1; 0 takes a free one.")
 @click.option(
     "--state", type=click.Path(path_type=Path),
-    help="Folder where IAM, credentials, sessions and events survive a restart (what other services hold doesn't). Without it, nothing does.",
+    help="Folder where all that was done survives a restart. Without it, nothing does.",
 )  # fmt: skip
 @click.option("--accounts", help="Account ids, with commas between them, beside those of FILE.")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written once it listens: endpoint, config and credentials files, profile.")
