@@ -149,8 +149,8 @@ class Tuned:
 
     def find_hit(self, connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
-            """CREATE OR REPLACE TEMP TABLE hit AS SELECT k.* FROM keyed_alike k SEMI JOIN changed USING (h1, h2)
-               UNION ALL BY NAME SELECT k.* FROM keyed_apart k SEMI JOIN changed USING (h1, h2)"""
+            "CREATE OR REPLACE TEMP TABLE hit AS SELECT k.* FROM keyed_alike k SEMI JOIN changed USING (h1, h2) "
+            f"UNION ALL BY NAME {_keyed_apart('(SELECT * FROM groups_apart SEMI JOIN changed USING (h1, h2))')}"
         )
         prepare_sessions(connection, "SELECT access_key FROM hit")
 
@@ -258,32 +258,63 @@ def _keyed(connection: duckdb.DuckDBPyConnection, estate: Estate) -> list[str]:
         f"CREATE OR REPLACE TEMP VIEW keyed_alike AS SELECT {hashes}, {', '.join(_SHARED)}, refused, failed, false AS assumed, "
         f"{nothing}, event_id, event_time, session_created, access_key FROM own JOIN asking USING (request) WHERE NOT apart"
     )
-    columns = ", ".join(c if own.get(c, True) else f"NULL::VARCHAR AS {c}" for c in _OWN_OF_EVENTS)
-    parts = ", ".join([*distinct.values(), *(c for c, is_mentioned in own.items() if is_mentioned), "refused", *_FLAGS, *buckets])
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW keyed_apart AS SELECT hash({parts}) AS h1, hash('sekisho', {parts}) AS h2, "
-        f"{', '.join(_SHARED)}, refused, {', '.join(_FLAGS)}, {columns}, "
-        "event_id, event_time, session_created, access_key "
-        "FROM (SELECT a.*, CASE WHEN vpc_endpoint IS NULL THEN c.class ELSE a.address END AS class "
-        f"FROM ({_APART}) a LEFT JOIN classes c USING (address))"
-    )
+    _key_apart(connection, distinct, [column for column, is_mentioned in own.items() if is_mentioned], buckets)
     return buckets
 
 
-_APART = """
-    SELECT e.* REPLACE (coalesce(CASE WHEN e.address = 'AWS Internal' THEN coalesce(s.address, o.address) END, e.address) AS address),
-        k.refused, k.failed OR coalesce(e.outcome = 'Failure', false) AS failed,
-        coalesce(e.address = 'AWS Internal' AND s.address IS NULL AND o.address IS NOT NULL, false) AS assumed
-    FROM numbered e JOIN (SELECT request, refused, failed FROM asking WHERE apart) k USING (request)
-    LEFT JOIN consoles s ON s.new_key = e.new_key AND e.address = 'AWS Internal'
-    LEFT JOIN (
-        SELECT access_key, any_value(address) AS address FROM events
-        WHERE access_key IN (SELECT access_key FROM numbered WHERE request IN (
-            SELECT request FROM asking WHERE address = 'AWS Internal' AND error_code IS NOT NULL))
-          AND regexp_full_match(address, '[0-9A-Fa-f.:]+') GROUP BY access_key HAVING count(DISTINCT address) = 1
-    ) o ON o.access_key = e.access_key AND e.error_code IS NOT NULL AND e.address = 'AWS Internal'
-"""
+def _key_apart(connection: duckdb.DuckDBPyConnection, distinct: Mapping[str, str], own: Sequence[str], buckets: Sequence[str]) -> None:
+    """Make ``calls_apart``, each event that is looked at on its own, and ``groups_apart``: what many of them have in common, hashed once."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE lone_sessions AS {_LONE}")
+    times = "".join(f", {b} AS t{i}" for i, b in enumerate(buckets))
+    mine = [*own, *(f"t{i}" for i in range(len(buckets)))]
+    nothing = "".join(f", NULL::VARCHAR AS {c}" for c in _OWN_OF_EVENTS if c not in own)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW calls_apart AS SELECT *, hash({', '.join(['found_at', 'assumed', 'ended_badly', *mine])}) AS g "
+        f"FROM (SELECT *{times} FROM ({_APART}))"
+    )
+    first = ", ".join(f"any_value({c}) AS {c}" for c in ("found_at", "assumed", "ended_badly", *mine))
+    parts = [*distinct.values(), *own, "refused", *_FLAGS, *mine[len(own) :]]
+    shared = ", ".join(f"coalesce(found_at, {c}) AS {c}" if c == "address" else c for c in _SHARED)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE groups_apart AS
+        WITH grouped AS (
+            SELECT request, g, count(*) AS n, {first}, min(event_time) AS event_time, arg_min(session_created, event_time) AS session_created
+            FROM calls_apart GROUP BY request, g
+        ), told AS (
+            SELECT g.* EXCLUDE (found_at, ended_badly), {shared}, refused, failed OR ended_badly AS failed{nothing}
+            FROM grouped g JOIN asking USING (request)
+        ), classed AS (
+            SELECT t.*, CASE WHEN vpc_endpoint IS NULL THEN c.class ELSE t.address END AS class FROM told t LEFT JOIN classes c USING (address))
+        SELECT *, hash({', '.join(parts)}) AS h1, hash('sekisho', {', '.join(parts)}) AS h2 FROM classed"""
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW keyed_apart AS {_keyed_apart('groups_apart')}")
+
+
+def _keyed_apart(groups: str) -> str:
+    """SQL of the events of some of ``groups_apart``, with what their group has."""
+    columns = ", ".join(f"k.{c}" for c in ("h1", "h2", *_SHARED, "refused", *_FLAGS, *_OWN_OF_EVENTS))
+    return (
+        f"SELECT {columns}, c.event_id, c.event_time, c.session_created, c.access_key "
+        f"FROM calls_apart c JOIN {groups} k ON k.request = c.request AND k.g = c.g"
+    )
+
+
+_LONE = """
+    WITH refused AS (
+        SELECT DISTINCT access_key FROM own WHERE request IN (SELECT request FROM asking WHERE address = 'AWS Internal' AND error_code IS NOT NULL)
+    ), called AS (SELECT DISTINCT request, access_key FROM own SEMI JOIN refused USING (access_key))
+    SELECT access_key, any_value(address) AS address FROM called JOIN requests USING (request)
+    WHERE regexp_full_match(address, '[0-9A-Fa-f.:]+') GROUP BY access_key HAVING count(DISTINCT address) = 1"""
 """A refused console switch has no SwitchRole (G-06); where its session called from one address alone, that is assumed to be the person's."""
+
+_APART = f"""
+    SELECT o.request, o.event_id, o.event_time, o.session_created, o.access_key, {', '.join(f'o.{c}' for c in _OWN_OF_EVENTS)},
+        CASE WHEN k.address = 'AWS Internal' THEN coalesce(s.address, l.address) END AS found_at,
+        coalesce(k.address = 'AWS Internal' AND s.address IS NULL AND l.address IS NOT NULL, false) AS assumed,
+        coalesce(o.outcome = 'Failure', false) AS ended_badly
+    FROM own o JOIN (SELECT request, address, error_code FROM asking WHERE apart) k ON k.request = o.request
+    LEFT JOIN consoles s ON s.new_key = o.new_key AND k.address = 'AWS Internal'
+    LEFT JOIN lone_sessions l ON l.access_key = o.access_key AND k.error_code IS NOT NULL AND k.address = 'AWS Internal'"""
 
 
 def _find_distinct(connection: duckdb.DuckDBPyConnection, buckets: Sequence[str]) -> None:
@@ -304,7 +335,7 @@ def _find_distinct(connection: duckdb.DuckDBPyConnection, buckets: Sequence[str]
                   FROM (SELECT {groups}, count(*) AS n, {times} FROM (SELECT *{by} FROM own) GROUP BY {groups}) JOIN asking USING (request)
                   WHERE NOT apart) GROUP BY h1, h2
             UNION ALL BY NAME
-            SELECT h1, h2, count(*) AS n, {_FIRST}, {times} FROM keyed_apart GROUP BY h1, h2)"""
+            SELECT h1, h2, sum(n)::BIGINT AS n, {_FIRST}, {times} FROM groups_apart GROUP BY h1, h2)"""
     )
 
 
