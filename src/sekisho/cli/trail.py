@@ -365,7 +365,7 @@ def _replay_text(found: Replay, suggested: list[Suggested] | None) -> None:
     click.echo(
         f"Decided: {found.decided:,} of {found.events:,} events ({found.distinct:,} distinct requests); {found.same:,} as they were, "
         f"{found.failed_otherwise:,} had failed for another reason; {found.second_records:,} are the second record of one call (G-04); "
-        f"{undecided:,} can't be decided:"
+        + (f"{undecided:,} can't be decided:" if undecided else "all that can be asked is decided.")
     )
     for reason, n in found.undecided.most_common():
         click.echo(f"  {n:,}: {reason}")

@@ -439,10 +439,24 @@ def _decide_all(connection: Connection, found: Replay, replayer: Replayer, whole
     return pa.Table.from_arrays(columns, schema=_CHANGED_SCHEMA)
 
 
-def answered(replayer: Replayer, row: Row, whole: bool) -> tuple[Decision | SignInDecision | None, str]:
+@dataclass(frozen=True)
+class LeftToAws:
+    """A service that takes its service-linked role: AWS writes that trust, and no policy of the estate bears on it (D-03)."""
+
+    resource: str
+    allowed: bool = True
+    message: str = "a service-linked role, whose trust is AWS's own"
+
+
+Answered = Decision | SignInDecision | LeftToAws
+
+
+def answered(replayer: Replayer, row: Row, whole: bool) -> tuple[Answered | None, str]:
     """The decision of one distinct request, or None and why there is none."""
     if row.is_sign_in:
         return decide_sign_in(row, replayer.estate)
+    if row.takes_service_linked_role and not row.refused:
+        return LeftToAws(row.resource or ""), ""
     asked = asked_of(row, replayer.estate)
     why = asked.why or (None if whole else _undeclared(asked, replayer.estate))
     if why:
@@ -471,11 +485,13 @@ def _undeclared(asked: Asked, estate: Estate) -> str | None:
     return None
 
 
-def answer_row(decision: Decision | SignInDecision) -> tuple[Any, ...]:
+def answer_row(decision: Answered) -> tuple[Any, ...]:
     """What the answer rests on, flat: the statement first named, or for an implicit deny the layer and the Allow that came nearest."""
     if isinstance(decision, SignInDecision):
         policy = None if decision.allowed else SIGN_IN_POLICY
         return "signin:Authenticate", decision.principal, "sign_in", policy, None, None, None, None, None, decision.message, not decision.allowed
+    if isinstance(decision, LeftToAws):
+        return "sts:AssumeRole", decision.resource, "resource", None, None, None, None, None, None, decision.message, False
     request = decision.request
     because = decision.because[0] if decision.because else None
     place = (because.origin or because.place) if because is not None else None

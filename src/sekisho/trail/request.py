@@ -72,6 +72,10 @@ class Row(NamedTuple):
         return self.source == "signin.amazonaws.com" and self.type != "AwsApiCall"
 
     @property
+    def takes_service_linked_role(self) -> bool:
+        return self.identity_type == "AWSService" and self.is_switch and ":role/aws-service-role/" in (self.resource or "")
+
+    @property
     def parameters_missing(self) -> bool:
         """G-08: a refused AssumeRole has no parameters."""
         return self.is_switch and not self.has_parameters
