@@ -227,7 +227,12 @@ def test_no_request_is_a_crash(server: tuple[Any, dict[str, Any]], tmp_path: Pat
     while time.monotonic() < end and len(bad) < 20:
         seed += 1
         fuzzer = Fuzzer(seed, port, (credentials.access_key, credentials.secret_key))
-        request, whole = fuzzer.request()
+        try:
+            request, whole = fuzzer.request()
+        except (ValueError, TypeError, AttributeError):
+            # Not every mixture can be signed or written down.
+            counted["unwritten"] += 1
+            continue
         found = answered(port, request, whole)
         if process.poll() is not None:
             bad.append(f"{seed}: the process is gone after {request[:300]!r}")
@@ -242,7 +247,8 @@ def test_no_request_is_a_crash(server: tuple[Any, dict[str, Any]], tmp_path: Pat
         if b"Traceback" in body or status == 500:
             theirs = re.search(rb"the state behind the embedded AWS failed: ([\w .]+)", body)
             counted[f"500 of moto: {theirs[1].decode()}" if theirs else "500 of ours"] += 1
-            if not theirs:
+            # An answer to HEAD has no body to tell by; a mistake of ours is on stderr as well.
+            if not theirs and not request.startswith(b"HEAD "):
                 bad.append(f"{seed}: {request[:400]!r} was answered {body[:300]!r}")
     report = Path(os.environ.get("SEKISHO_REPORT", tmp_path / "fuzz.json"))
     report.write_text(json.dumps({"seconds": FUZZ_S, "requests": seed - SEED * 1_000_000, "answers": counted}))
@@ -251,4 +257,5 @@ def test_no_request_is_a_crash(server: tuple[Any, dict[str, Any]], tmp_path: Pat
     said = process.communicate(timeout=60)[0]
     assert not bad, "\n".join(bad)
     assert "Traceback" not in said, said[-3000:]
+    assert counted["unwritten"] < sum(counted.values()) / 4
     assert sum(counted.values()) > 20 and {"200", "400", "403"} <= set(counted), counted

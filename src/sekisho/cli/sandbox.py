@@ -99,6 +99,7 @@ def serve(
     administration.set_reading(aws, fas_source_ip)
     aws.store.commit()
     server = Server(aws, port, console(aws, environment))
+    stopping = _stopping()
     with tempfile.TemporaryDirectory(prefix="sekisho-sandbox-") as temporary, server:
         folder = state if state is not None else Path(temporary)
         access = {**write_access(server, folder), "console": f"{server.endpoint}/console"}
@@ -114,7 +115,10 @@ def serve(
         _announce(access, form)
         # Loading moto takes a while; the first call to S3 needn't wait for it.
         threading.Thread(target=_load, args=(aws,), name="loading moto", daemon=True).start()
-        _until_stopped(server)
+        while not stopping.wait(0.5) and server.is_serving:
+            pass
+        if stopping.is_set():
+            click.echo("stopped", err=True)
 
 
 @command.command(epilog="Example: sekisho sandbox coverage s3 sqs")
@@ -296,12 +300,9 @@ def _announce(access: dict[str, str], form: str) -> None:
     click.echo("Ctrl-C stops it.")
 
 
-def _until_stopped(server: Server) -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        server.wait()
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+def _stopping() -> threading.Event:
+    """Set once SIGTERM or Ctrl-C asks to stop; from here on, however early that is."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping

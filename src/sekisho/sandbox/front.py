@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from botocore.validate import ParamValidator
+
 from sekisho.errors import OutsideError
 from sekisho.sandbox import bridge, events, iam, leave, needs, organizations, resource_policies, signin_policies, sts
 from sekisho.sandbox.behind import Behind
@@ -139,6 +141,7 @@ class EmbeddedAws:
             raise AwsFault("InvalidAction", f"The embedded AWS doesn't have {call.service}:{call.operation} yet.", 400)
         try:
             if operation is not None:
+                _check_types(call)
                 result = self.run(work, operation)
                 events.record_success(work, result, request_id)
                 return write_result(call, result, request_id)
@@ -229,6 +232,16 @@ class EmbeddedAws:
         owner, context = leave.owner_of(need.resource, work), dict(need.context or {})
         request = work.caller.request(need.action, need.resource, work.now, context, owner, settings=self.store.settings)
         authorise(self.store, request)
+
+
+def _check_types(call: Call) -> None:
+    """Raise AwsFault for a JSON body that leaves out what it must have, or has another type there: its values come as the client wrote them."""
+    if call.protocol != "json" or call.model is None or call.model.input_shape is None:
+        return
+    for reason, name, more in ParamValidator().validate(call.params, call.model.input_shape)._errors:
+        if reason in ("missing required field", "invalid type"):
+            what = str(more.get("required_name", name)).strip(".")
+            raise AwsFault("ValidationException", f"{reason}: {what}"[:300], 400)
 
 
 def too_large(arrived: Arrived) -> Answer:

@@ -265,6 +265,10 @@ class Server:
         """Serve; the port already takes connections before this returns."""
         self._thread.start()
 
+    @property
+    def is_serving(self) -> bool:
+        return self._thread.is_alive()
+
     def wait(self) -> None:
         """Until the server stops."""
         while self._thread.is_alive():
