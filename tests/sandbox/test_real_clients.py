@@ -39,7 +39,8 @@ POLICIES = {
     "explicit": [EVERYTHING, {**EVERYTHING, "Effect": "Deny", "Condition": {"NotIpAddress": INSIDE["IpAddress"], "Bool": {"aws:ViaAWSService": "false"}}}],
 }  # fmt: skip
 """The article's two ways to say it, on everything: an Allow with a condition, and a Deny beside the Allow."""
-_MAKES = re.compile("^(create|put|run|delete|copy|transact|start|stop|send|publish|subscribe|receive)")
+_MAKES = re.compile("^(create|put|run|delete|copy|transact|start|stop|send|publish|subscribe|receive|get_function)")
+"""What changes something, or asks for what only another case makes."""
 Case = tuple[str, str, dict[str, Any], tuple[str, str]]
 
 

@@ -102,11 +102,16 @@ class Reader:
         assert file.stat().st_size > 5_000
         look_over(self.page, f"{self.language} {name}")
 
+    def go(self, link_or_button: Any) -> None:
+        """Click, and be on the page that it leads to."""
+        with self.page.expect_navigation():
+            link_or_button.click()
+
     def press(self, key: str) -> None:
-        self.page.locator("main").get_by_role("button", name=self.said[key], exact=True).click()
+        self.go(self.page.locator("main").get_by_role("button", name=self.said[key], exact=True))
 
     def follow(self, key: str) -> None:
-        self.page.get_by_role("link", name=self.said[key], exact=True).first.click()
+        self.go(self.page.get_by_role("link", name=self.said[key], exact=True).first)
 
     def fill(self, key: str, text: str) -> None:
         self.page.get_by_label(self.said[key], exact=True).fill(text)
@@ -132,8 +137,8 @@ class Reader:
     def come_from(self, place: str) -> None:
         self.page.locator(".from summary").click()
         self.page.locator(f".from input[value='{place}']").check()
-        self.page.locator(".from form button").click()
-        self.page.locator(".from summary strong", has_text=place).wait_for()
+        self.go(self.page.locator(".from form button"))
+        assert self.page.locator(".from summary strong").inner_text() == place
 
 
 def enrolled(sandbox: Sandbox) -> Visitor:
@@ -189,13 +194,13 @@ def without_restriction(reader: Reader, sandbox: Sandbox) -> None:
     reader.press("enrol.go")
     page.get_by_text(said["device.enabled"]).wait_for()
     reader.photograph("enrolled")
-    page.get_by_role("button", name=said["base.sign_out"]).click()
+    reader.go(page.get_by_role("button", name=said["base.sign_out"]))
     reader.sign_in(PASSWORD)
     reader.photograph("mfa")
     reader.fill("mfa.code", phone.code())
     reader.press("mfa.go")
     reader.photograph("home-with-mfa")
-    page.locator("main").get_by_role("link", name=ROLE).click()
+    reader.go(page.locator("main").get_by_role("link", name=ROLE))
     reader.fill("switch.display", "production")
     page.get_by_label(said["color.red"]).check()
     reader.photograph("switch-role")
@@ -215,9 +220,9 @@ def method_1(reader: Reader, sandbox: Sandbox, phone: Visitor) -> None:
     reader.visit(sandbox)
     reader.sign_in(Person.PASSWORD, user="administrator")
     reader.follow("nav.groups")
-    reader.page.get_by_role("link", name="test-group", exact=True).click()
+    reader.go(reader.page.get_by_role("link", name="test-group", exact=True))
     reader.photograph("method-1-group")
-    reader.page.get_by_role("link", name="deny-outside-networks").click()
+    reader.go(reader.page.get_by_role("link", name="deny-outside-networks"))
     assert "NotIpAddress" in reader.page.locator("pre").inner_text()
     reader.photograph("method-1-policy")
     reader.visit(sandbox)
@@ -239,9 +244,9 @@ def method_2(reader: Reader, sandbox: Sandbox, phone: Visitor) -> None:
     reader.sign_in(PASSWORD, phone.code())
     reader.switch()
     reader.follow("nav.roles")
-    reader.page.get_by_role("link", name=ROLE, exact=True).click()
+    reader.go(reader.page.get_by_role("link", name=ROLE, exact=True))
     reader.photograph("method-2-role")
-    reader.page.get_by_role("button", name=reader.said["switch.back"].format(user="test-user")).click()
+    reader.go(reader.page.get_by_role("button", name=reader.said["switch.back"].format(user="test-user")))
     reader.come_from("cafe")
     reader.follow("nav.security")
     assert reader.page.get_by_role("alert").count() <= 1, "the devices are there; access keys the article's user never had"
@@ -289,7 +294,8 @@ def test_every_page_by_keyboard_alone(article: Sandbox, chromium: Any) -> None:
     page = opened(chromium, article, "en")
     press, write = page.keyboard.press, page.keyboard.type
     reach(page, "sign-in")
-    page.reload()  # the caret stands where one writes
+    page.reload()
+    page.wait_for_function("() => document.activeElement.id === 'user'")  # the caret stands where one writes
     write("test-user")
     press("Tab")
     write(FIRST_PASSWORD)
