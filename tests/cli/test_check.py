@@ -75,6 +75,31 @@ def test_an_acceptance_and_its_last_day(file: Path, run: Runner, until: str, sta
     assert bool(json.loads(run("check", file, "--format", "sarif").out)["runs"][0]["results"][0].get("suppressions")) is accepted
 
 
+def test_an_acceptance_of_no_finding(file: Path, run: Runner) -> None:
+    file.write_text(ARTICLE + "accepted:\n  - {finding: F-99, reason: a slip, until: 2999-01-01}\n")
+    check_error(run("check", file), "sekisho.yaml:", "no finding is named F-99")
+
+
+def test_a_trust_policy_of_names_that_are_gone(run: Runner, tmp_path: Path) -> None:
+    """A-31: each is told with its place; leave that leads into no role is no finding, and no crash."""
+    gone = ["arn:aws:iam::222222222222:user/bob", "AIDAQWERTYUIOPASDFGHJ", "AROAQWERTYUIOPASDFGHJ"]
+    switch = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
+    trust = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": gone}, "Action": "sts:AssumeRole"}}
+    user = {
+        "UserName": "alice", "Arn": "arn:aws:iam::222222222222:user/alice", "Path": "/", "UserId": "AIDAALICE", "GroupList": [],
+        "UserPolicyList": [{"PolicyName": "p", "PolicyDocument": switch}], "AttachedManagedPolicies": [],
+    }  # fmt: skip
+    role = {
+        "RoleName": "Ops", "Arn": "arn:aws:iam::222222222222:role/Ops", "Path": "/", "RoleId": "AROAOPS", "RolePolicyList": [],
+        "AttachedManagedPolicies": [], "AssumeRolePolicyDocument": trust,
+    }  # fmt: skip
+    (tmp_path / "222222222222.json").write_text(json.dumps({"UserDetailList": [user], "RoleDetailList": [role]}))
+    ran = run("check", tmp_path / "222222222222.json", "--format", "json", "--fail-on", "medium")
+    told = [f for f in json.loads(ran.out)["findings"] if f["id"] == "A-31"]
+    assert ran.status == 1 and len(told) == 3
+    assert all(any(name in f["message"] for f in told) for name in gone) and all(f["statement"]["line"] for f in told)
+
+
 def test_controls_of_ones_own(file: Path, run: Runner, tmp_path: Path) -> None:
     table = tmp_path / "controls.yaml"
     table.write_text("controls:\n  our remote access rule:\n    findings: [F-01]\n    ids: {Our rules: [R-7], NIST 800-53 r5: [SC-7]}\n")

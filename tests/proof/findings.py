@@ -2,7 +2,7 @@
 
 ``accounts`` are an estate in short: groups (name → policies), users (``in`` groups, ``own`` policies, ``attached`` ARNs whose documents
 aren't known, ``devices``), roles (``trust``, ``policies``, ``hours``), ``resources`` (ARN → policy) and ``sign_in``. A policy is a statement or
-a list of them; a text names one of ``statements.yaml``. ``fixed``: paths into ``accounts`` → what stands there instead.
+a list of them, or a whole document (with a Version); a text names one of ``statements.yaml``. ``fixed``: paths into ``accounts`` → what stands there instead.
 
 ``finding`` is the key of its message, ``says`` what ``decide`` answers to its witness (``nothing``: it has none). ``over_http`` says who asks
 it of the embedded AWS: ``by`` a user with a key, ``from`` where a role is had first, with which ``arguments``.
@@ -63,6 +63,8 @@ def scenarios() -> Iterator[Scenario]:
 
 
 def _policy(name: str, given: Any, kind: PolicyKind = PolicyKind.IDENTITY) -> Policy:
+    if isinstance(given, dict) and "Version" in given:
+        return Policy.parse(given, kind=kind, name=name)
     listed = [STATEMENTS[s] if isinstance(s, str) else s for s in (given if isinstance(given, list) else [given])]
     return Policy.parse({"Version": "2012-10-17", "Statement": listed}, kind=kind, name=name)
 

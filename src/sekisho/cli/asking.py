@@ -22,7 +22,7 @@ def can_command(request: Request, estate: Estate, file: str | Path) -> str:
     words = ["sekisho", "can", str(file), _principal(request.principal, estate)]
     if is_sign_in(request):
         words.append("sign-in")
-    elif request.action.lower() == "sts:assumerole":
+    elif request.action.lower() == "sts:assumerole" and request.resource.startswith("arn:"):
         words += ["switch-to", _role(request.resource, estate)]
     else:
         words += ["do", request.action, *(["on", request.resource] if request.resource != "*" else [])]

@@ -26,6 +26,7 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 from sekisho.environment.model import ActionMust, EnvironmentFile, Group, NetworkNames, Role, RoleMust, Who
 from sekisho.environment.must import roles_matching, users_of
 from sekisho.errors import InputError, OutsideError, Place
+from sekisho.language import CATALOGUES
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
@@ -577,7 +578,9 @@ def _check_must(environment: Environment) -> None:
     subjects = {r.name for r in environment.roles} | {f"{r.account_label}/{r.name}" for r in environment.roles} | {r.arn for r in environment.roles}
     subjects |= {*environment.users, *map(environment.user_arn, environment.users), *wanted.groups, *wanted.accounts, "jump", environment.jump}
     subjects |= {a.id for a in wanted.accounts.values()}
+    rules = sorted({key.partition(".")[0] for key in CATALOGUES["en"] if re.fullmatch(r"[A-Z]-\d\d(\..*)?", key)})
     for i, entry in enumerate(wanted.accepted):
+        known(entry.finding, rules, ("accepted", i, "finding"), "finding")
         if entry.subject is not None and entry.subject not in subjects and not entry.subject.startswith("arn:"):
             listed = sorted(subjects)
             raise environment.problem(

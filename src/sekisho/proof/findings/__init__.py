@@ -44,7 +44,8 @@ def find(
     found: dict[str, Finding] = {}
     for family in FAMILIES:
         for finding in _all_of(family, ground):
-            key = f"{finding.identity} {finding.statement}"
+            # One statement can trust several who aren't there.
+            key = f"{finding.identity} {finding.statement} {finding.values.get('entry', '')}"
             found.setdefault(key, replace(finding, controls=controls_of(finding.id, controls)))
     order = {severity: i for i, severity in enumerate(SEVERITIES)}
     return tuple(sorted(_together(found.values()), key=lambda f: (order[f.severity], f.id, f.subject)))

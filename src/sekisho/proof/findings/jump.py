@@ -183,7 +183,9 @@ def _own_policies(ground: Ground, kin: Kin) -> Iterator[Finding]:
                 continue
             action, resource = action_of(ready), ground.resource(ready, user)
             if action.lower() == "sts:assumerole":
-                resource = next((w.row.role for w in ground.ways_of(user.arn) if ready.resource_verdict(w.row.role)), resource)
+                resource = next((w.row.role for w in ground.ways_of(user.arn) if ready.resource_verdict(w.row.role)), "")
+                if not resource:
+                    continue  # no role lets the user in: nothing comes of the leave
             asked = ground.ask(user.arn, action, resource)
             request = asked.request
             layers = layers_of(ground.estate, request, request.resource_account or "")

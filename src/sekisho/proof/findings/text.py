@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import re
 from collections.abc import Iterator, Sequence
 
 from sekisho.decision import Request
@@ -45,6 +47,7 @@ def find(ground: Ground) -> Iterator[Finding]:
         yield from _unreadable(ground, ready, holders)
         yield from _never_public(ground, ready, holders)
         yield from _never_holds(ground, ready, holders)
+    yield from _old_versions(ground)
     yield from _regions(ground)
     yield from _sizes(ground)
     yield from _unknown(ground)
@@ -160,6 +163,22 @@ def _may_contradict(ready: ReadyStatement) -> bool:
     related = {SOURCE_IP, *VPC_KEYS} if SOURCE_IP in keys else {MFA, AGE, ISSUED}
     alone = any(c.row is None or (c.wants == () and not c.row.negated) for c in ready.conditions)
     return alone or len(set(keys)) < len(keys) or len(related.intersection(keys)) > 1
+
+
+def _old_versions(ground: Ground) -> Iterator[Finding]:
+    """T-03 (A-02, A-03, B-10): a document of 2008, or without a version: AWS saves no such identity policy any more, and knows no variables in it."""
+    for policy, holders in ground.documents:
+        if policy.version == "2012-10-17":
+            continue
+        variables = tuple(dict.fromkeys(_VARIABLE.findall(json.dumps(policy.document))))
+        if variables:
+            place = _place_of(ground, policy)
+            yield ground.finding("T-03", "high", "T-03.variables", holders[0], statement=place, name=policy.name, values=variables)
+        elif not policy.kind.names_principals:
+            yield ground.finding("T-03", "info", "T-03", holders[0], statement=_place_of(ground, policy), name=policy.name)
+
+
+_VARIABLE = re.compile(r"\$\{[A-Za-z][^}]*\}")
 
 
 # --- Regions -----------------------------------------------------------------------------------------------------------
