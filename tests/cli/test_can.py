@@ -45,6 +45,31 @@ def test_the_article(words: list[str], status: int, first: str, run: Runner) -> 
     assert (ran.status, ran.err) == (status, "") and ran.out.startswith(first), ran
 
 
+def test_a_place_that_was_asked_about_is_not_said_to_be_any(run: Runner) -> None:
+    ran = run("can", COMPANY, "tanaka", "switch-to", "staging/developer", "--from", "tokyo", "--mfa")
+    assert ran.out.startswith("It depends: tanaka can switch to staging/developer if MFA's age in seconds is below 3600, and not otherwise.")
+
+
+@pytest.mark.parametrize(
+    ("networks", "words", "status", "first", "second"),
+    [
+        ("anywhere", ["--from", "cafe"], 0, "Yes: test-user can sign in", "AWS Sign-In: no permission statement is in force"),
+        ("[office]", ["--from", "office"], 0, "Yes: test-user can sign in", "AWS Sign-In: Allow by"),
+        ("[office]", ["--from", "cafe"], 1, "No: test-user can't sign in", "AWS Sign-In: Deny by"),
+        ("[office]", ["--via-endpoint", "vpce-1"], 1, "No: test-user can't sign in", "AWS Sign-In: Deny by"),
+        ("[office]", [], 1, "It depends: test-user can sign in to the console from office", "otherwise: AWS Sign-In: Deny by"),
+    ],
+)
+def test_rules_M_the_sign_in(networks: str, words: list[str], status: int, first: str, second: str, run: Runner, tmp_path: Path) -> None:
+    """M-01, M-02: what the permission statements let through, whatever the user's own policies say (F-17)."""
+    file = tmp_path / "sekisho.yaml"
+    file.write_text(ARTICLE.read_text().replace("sign_in: anywhere", f"sign_in: {networks}"))
+    ran = run("can", file, "test-user", "sign-in", *words)
+    assert ran.status == status and ran.out.startswith(first) and second in ran.out.splitlines()[1]
+    check_error(run("can", file, "test-user", "sign-in", "--mfa"), "no credentials yet", "M-03")
+    check_error(run("can", file, "test-role-admin", "sign-in"), "doesn't sign in", "a user")
+
+
 def test_the_statement_and_its_line(run: Runner) -> None:
     lines = run("can", ARTICLE, "test-user", "switch-to", "test-role-admin", "--from", "cafe", "--mfa").out.splitlines()
     where = next(i for i, line in enumerate(ARTICLE.read_text().splitlines(), 1) if line.strip().startswith("networks: [office, vpn]     # method 1"))

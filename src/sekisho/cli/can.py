@@ -217,7 +217,8 @@ def lines(answer: Answer, words: Words, places: Mapping[str, str], permissions: 
     values: dict[str, Text] = {"who": words.principal(asked.principal), "what": _what(asked, words)}
     key: str = answer.verdict
     if answer.verdict == "depends":
-        values["where"] = words.region_said(answer.allowed.narrowed(answer.meant))
+        placed = any(k.lower() == "aws:sourceip" for k in asked.context)
+        values["where"] = words.region_said(answer.allowed.narrowed(answer.meant), place_is_known=placed)
     elif answer.verdict == "unknown":
         values["reasons"] = reasons(answer.proof.reasons) if answer.proof.reasons else say("can.part", {}, language)
         where = words.region_said(answer.unknown.narrowed(answer.meant))

@@ -46,13 +46,15 @@ class Words:
         """A region in words; the boxes joined with "or". ``short``: named networks without their addresses."""
         return spoken(self.region_said(region, short=short), language)
 
-    def region_said(self, region: Region, *, short: bool = False) -> Text:
-        """The same for any language."""
+    def region_said(self, region: Region, *, short: bool = False, place_is_known: bool = False) -> Text:
+        """The same for any language. ``place_is_known``: a place was asked about, so that one is said only where the region tells places apart."""
         if region.is_empty:
             return phrase("where.nowhere")
         if not region.is_listable:
             return phrase("where.many", keys=Joined(tuple(spelled(k) for k in region.keys if not k.startswith("*"))))
-        return Joined(tuple(self._box(box, short) for box in region.to_json()), "box")
+        boxes = region.to_json()
+        placed = not place_is_known or any(_IP in box for box in boxes)
+        return Joined(tuple(self._box(box, short, placed) for box in boxes), "box")
 
     def places(self, region: Region, language: Language = "en") -> str:
         """Where from alone, without what else is asked: for a cell of a table."""
@@ -66,11 +68,15 @@ class Words:
             return "?"
         return Joined(tuple(dict.fromkeys(self._where(box, "", short=True) for box in region.to_json())), "semicolon")
 
-    def _box(self, box: Mapping[str, Any], short: bool) -> Text:
+    def _box(self, box: Mapping[str, Any], short: bool, placed: bool) -> Text:
         where = self._where(box, ".from", short=short)
         mfa = _mfa(box.get(_MFA))
         rest = tuple(self._condition(key, said) for key, said in box.items() if key not in (_MFA, _IP))
         conditions = Joined(rest, "and")
+        if not placed and (mfa is not None or rest):
+            if mfa is not None and rest:
+                return phrase("region.both_alone", mfa=mfa, conditions=conditions)
+            return phrase("region.mfa_alone", mfa=mfa) if mfa is not None else phrase("region.if_alone", conditions=conditions)
         if mfa is not None and rest:
             return phrase("region.both", where=where, mfa=mfa, conditions=conditions)
         if mfa is not None:
