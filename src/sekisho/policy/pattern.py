@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Final, Literal, NamedTuple
 
 Wild = Literal["*", "?", "*:", "?:"]
@@ -80,6 +80,11 @@ class Pattern:
         if any(t.wild or t.also for t in self.row):
             return None
         return "".join(t.char for t in self.row)
+
+    @cached_property
+    def head(self) -> str:
+        """What every string that matches begins with."""
+        return "".join(t.char for t in takewhile(lambda t: not (t.wild or t.also), self.row))
 
     @cached_property
     def _prefix(self) -> str | None:

@@ -70,7 +70,12 @@ class Change:
 
     def shown(self, region: Region | None) -> Region | None:
         """A region without what AWS sends anyway, for printing."""
-        return region if region is None or self.care is None else region.narrowed(self.care)
+        if region is None or self.care is None:
+            return region
+        try:
+            return region.narrowed(self.care)
+        except TooManyCells:
+            return region  # longer to read, and as true
 
 
 @dataclass(frozen=True)
@@ -316,6 +321,9 @@ class _Comparison:
                         same.append(kind)
         except TooManyClasses:
             unknown.append("its policies tell more actions and resources apart than can be listed")
+        except TooManyCells as error:
+            self._patience.lose(Space.MOST_STEPS // 8)
+            unknown.append(too_many(error))
         for was, now, care, listed in merged:
             example = (listed[0].action, listed[0].resource)
             things = _things(listed, statements, new)

@@ -26,6 +26,7 @@ from sekisho.decision.request import CredentialKind, Request
 from sekisho.estate.model import Account, Estate, Group, Role, User
 from sekisho.policy import DEFAULT, Settings
 from sekisho.policy.condition import ReadyCondition, Value
+from sekisho.policy.keys import MANY
 from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.pattern import Pattern, TooManyClasses
 from sekisho.policy.principals import Grant
@@ -379,6 +380,9 @@ class Reach:
         self._sent: dict[tuple[int, int, Kind, str], Region] = {}
         self._whole: dict[Hashable, Edge] = {}
         self._uses: dict[tuple[int, frozenset[bool]], Use] = {}
+        self._told: dict[Hashable, tuple[int, ...]] = {}
+        self._values: dict[str, dict[Value | None, int]] = {}
+        self._texts: dict[str, tuple[list[str], list[Value | None]]] = {}
         self.alike: dict[Hashable, dict[str, Any]] = {}
         self._solve()
 
@@ -488,20 +492,89 @@ class Reach:
                 yield _Part(mask, half, filled)
             return
         varying, always = self._varying[first.kind, first.action], self._always[first.kind, first.action]
-        tests = [
-            (c.test, tuple(k for k in (c.key, *c.also) if k in varying), not always.issuperset((c.key, *c.also)))
-            for c in half.conditions if not varying.isdisjoint((c.key, *c.also))
-        ]  # fmt: skip
-        alike: dict[tuple[object, ...], int] = {}
-        for caller in _bits(mask):
-            present, fixed = self._present[caller], self._callers[caller].fixed
-            # A condition on what is fixed alone holds or doesn't; one with a free key besides is told apart by what is fixed in it.
-            told = tuple([tuple([fixed.get(k, _FREE) for k in keys]) if partly else test(present) for test, keys, partly in tests])
-            alike[told] = alike.get(told, 0) | 1 << caller
-        for callers in alike.values():
+        alike = [mask]
+        for condition in half.conditions:
+            keys = (condition.key, *condition.also)
+            if not varying.isdisjoint(keys):
+                # A condition on what is fixed alone holds or doesn't; one with a free key besides is told apart by what is fixed in it.
+                told = self._told_by(condition) if always.issuperset(keys) else self._told_by_values(tuple(k for k in keys if k in varying))
+                alike = [part for group in alike for callers in told if (part := group & callers)]
+        for callers in alike:
             filled = half.filled(self._callers[callers.bit_length() - 1].fixed)
             if not filled.never:
                 yield _Part(callers, half, filled)
+
+    def _told_by(self, condition: ReadyCondition) -> tuple[int, ...]:
+        """The callers (bits) of whom a condition on what is fixed holds, doesn't, and can't be known."""
+        use, key = condition.condition.use, condition.key
+        mark = use, key, condition.condition.values, condition.also, condition.wants is None
+        found = self._told.get(mark)
+        if found is not None:
+            return found
+        by_answer: dict[bool | None, int] = {}
+        if condition.also or condition.wants is None:
+            for i, present in enumerate(self._present):
+                answer = condition.test(present)
+                by_answer[answer] = by_answer.get(answer, 0) | 1 << i
+        else:
+            having, rest = self._having(key), self._everyone
+            for value in self._worth_asking(condition):
+                answer = condition.test({} if value is None else {key: value})
+                by_answer[answer] = by_answer.get(answer, 0) | having[value]
+                rest &= ~having[value]
+            if rest:
+                # Values that no pattern of the condition can match: its operator says the same of all of them.
+                answer = condition.row is not None and condition.row.negated
+                by_answer[answer] = by_answer.get(answer, 0) | rest
+        found = self._told[mark] = tuple(by_answer.values())
+        return found
+
+    def _worth_asking(self, condition: ReadyCondition) -> Iterable[Value | None]:
+        """The values of a fixed key of which a condition may say something else than of what none of its patterns matches."""
+        row, use, key = condition.row, condition.condition.use, condition.key
+        having = self._having(key)
+        if row is None or row.name not in _PLAIN_TEXTS or use.quantifier or condition.unknown or key in MANY:
+            return having
+        texts, others = self._texts_of(key)
+        found = dict.fromkeys(others)
+        if row.name.startswith("Arn"):
+            found.update(dict.fromkeys(t for t in texts if t.count(":") < 5))
+        for want in condition.wants or ():
+            head = want if isinstance(want, str) else want.head
+            for at in range(bisect_left(texts, head), len(texts)):
+                if not texts[at].startswith(head):
+                    break
+                found[texts[at]] = None
+        return found
+
+    def _texts_of(self, key: str) -> tuple[list[str], list[Value | None]]:
+        """The values of a fixed key that are one text, in order; and the others: absent, several."""
+        found = self._texts.get(key)
+        if found is None:
+            having = self._having(key)
+            found = self._texts[key] = sorted(v for v in having if isinstance(v, str)), [v for v in having if not isinstance(v, str)]
+        return found
+
+    def _having(self, key: str) -> dict[Value | None, int]:
+        """The callers (bits) by their value of a key that is fixed for them."""
+        found = self._values.get(key)
+        if found is None:
+            found = self._values[key] = {}
+            for i, caller in enumerate(self._callers):
+                value = caller.fixed.get(key)
+                found[value] = found.get(value, 0) | 1 << i
+        return found
+
+    def _told_by_values(self, keys: tuple[str, ...]) -> tuple[int, ...]:
+        """The callers (bits) by their values of keys, which may be free for some."""
+        found = self._told.get(keys)
+        if found is None:
+            by_values: dict[tuple[object, ...], int] = {}
+            for i, caller in enumerate(self._callers):
+                told = tuple([caller.fixed.get(k, _FREE) for k in keys])
+                by_values[told] = by_values.get(told, 0) | 1 << i
+            found = self._told[keys] = tuple(by_values.values())
+        return found
 
     @cached_property
     def _always(self) -> dict[tuple[str, str], set[str]]:
@@ -1209,6 +1282,8 @@ def _transposed(rows: Sequence[int], width: int) -> list[int]:
     return [int("".join(c), 2) for c in zip(*(format(row, form) for row in reversed(rows)))][::-1]
 
 
+_PLAIN_TEXTS = frozenset(("StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "ArnLike", "ArnEquals", "ArnNotLike", "ArnNotEquals"))
+"""Operators that compare a value as it is: what doesn't begin as a pattern begins, doesn't match."""
 _FREE = ("free",)
 """What stands in a filling's key for a key that isn't fixed."""
 
