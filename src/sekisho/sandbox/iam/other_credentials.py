@@ -49,7 +49,8 @@ def _add(work: Work, kind: _Kind, members: Mapping[str, Any]) -> dict[str, Any]:
     there = list(user.extra.get(kind.part) or ())
     if len(there) >= kind.most:
         raise AwsFault("LimitExceeded", f"Cannot exceed quota for {kind.part}PerUser: {kind.most}", 409)
-    made = {"UserName": user.name, kind.id: new_id(kind.prefix, 24 if kind is _CERTIFICATE else 16), "Status": "Active", "At": iso(work.now), **members}
+    key = new_id(kind.prefix, 24 if kind is _CERTIFICATE else 16)
+    made = {"UserName": user.name, kind.id: key, "Status": "Active", "At": iso(work.now), **members}
     _save(work, user, kind, [*there, made])
     return made
 
