@@ -16,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import z3
-from measuring import OUT, Report, Row, interleaved, median_ratio, per_call
+from measuring import Report, Row, interleaved, median_ratio, per_call
 from measuring.estates import ROLE, USER, different, documents, layers
 
 from oracle.encoding import Encoding, context_of
@@ -28,6 +28,7 @@ GROWTH = (10, 30, 100, 300, 1000, 3000, 10_000)
 PAIRS = {2: 100, 10: 100, 100: 60, 1000: 30}
 """Users, and roles, of the estate, by the number of networks that each of them has."""
 FLOOR = 100.0
+PLOT = Path(__file__).resolve().parents[1] / "docs" / "prove-growth.svg"
 
 
 def asking_z3(networks: int) -> Callable[[Any], dict[str, str]]:
@@ -101,10 +102,9 @@ def main() -> int:
         "z3 does less: one witness where Sekisho has all contexts. It does more: it can be asked anything.",
         "growth, one question alone: "
         + ", ".join(f"{n:,} networks {ms:.1f} ms" for n, ms in grown.items())
-        + "; plotted in bench/out/prove-growth.svg",
+        + "; plotted in docs/prove-growth.svg",
     ]
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "prove-growth.svg").write_text(plot(grown))
+    PLOT.write_text(plot(grown))
     return report.finish()
 
 

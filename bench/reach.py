@@ -15,11 +15,14 @@ from measuring import Report, Row
 from measuring.estates import different
 
 CASES = {
-    "everyone trusts the jump account": (1000, 1000, 3, None),
-    "each role names five users": (1000, 1000, 3, 5),
-    "100 × 100": (100, 100, 3, None),
-    "300 × 300": (300, 300, 3, None),
-    "100 × 100, 100 networks each": (100, 100, 100, None),
+    "everyone trusts the jump account": (1000, 1000, 3, None, None),
+    "each role names five users": (1000, 1000, 3, 5, None),
+    "each role trusts a path": (1000, 1000, 3, None, "aws:PrincipalArn"),
+    "each role trusts a tag": (1000, 1000, 3, None, "aws:PrincipalTag/team"),
+    "each role trusts a beginning of names": (1000, 1000, 3, None, "aws:username"),
+    "100 × 100": (100, 100, 3, None, None),
+    "300 × 300": (300, 300, 3, None, None),
+    "100 × 100, 100 networks each": (100, 100, 100, None, None),
 }
 ROUNDS = 3
 
@@ -30,8 +33,8 @@ def solved(name: str) -> dict[str, float]:
 
     from sekisho.proof import Reach
 
-    users, roles, networks, trusted = CASES[name]
-    estate = different(users, roles, networks, trusted=trusted)
+    users, roles, networks, trusted, told_by = CASES[name]
+    estate = different(users, roles, networks, trusted=trusted, told_by=told_by)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.thread_time()
     rows = Reach(estate).rows
@@ -47,7 +50,7 @@ def solved(name: str) -> dict[str, float]:
 
 def main() -> int:
     report = Report("reach", "Who reaches which role (processor time on one core; median of rounds)")
-    for name, (users, roles, networks, _) in CASES.items():
+    for name, (users, roles, networks, *_) in CASES.items():
         rounds = [json.loads(subprocess.check_output([sys.executable, str(Path(__file__)), name], text=True)) for _ in range(ROUNDS)]
         spent = {key: median(r[key] for r in rounds) for key in rounds[0]}
         large = users == 1000

@@ -10,6 +10,7 @@ JUMP = "111122223333"
 USER = f"arn:aws:iam::{JUMP}:user/test-user"
 ROLE = "arn:aws:iam::444455556666:role/test-role-admin"
 VERSION = "2012-10-17"
+TEAMS = 20
 OFFICE = ["203.0.113.10/32", "198.51.100.20/32"]
 
 
@@ -53,23 +54,44 @@ def layers(networks: int) -> Layers:
     )
 
 
-def different(users: int, roles: int, networks: int, *, trusted: int | None = None) -> Estate:
+def different(users: int, roles: int, networks: int, *, trusted: int | None = None, told_by: str | None = None) -> Estate:
     """Users and roles of whom no two are alike: each has ``networks`` of its own, and the office. ``trusted``: how many users a role names;
-    None: the whole jump account."""
+    None: the whole jump account, and then ``told_by`` is the key by which a condition of the trust lets one of twenty teams in:
+    ``aws:PrincipalArn`` (a pattern with the team's path), ``aws:PrincipalTag/team``, or ``aws:username`` (a pattern with the team's prefix)."""
     rng = random.Random(7)
 
     def own() -> list[str]:
         return [*OFFICE, *(f"{rng.randint(1, 197)}.{rng.randrange(256)}.{rng.randrange(256)}.0/{rng.choice((24, 25, 26))}" for _ in range(networks))]
 
-    people = tuple(
-        User(f"arn:aws:iam::{JUMP}:user/u{i}", f"u{i}", id=f"AIDA{i:017}", inline=(Policy.parse(switching(own()), name="switching"),))
-        for i in range(users)
-    )
+    def user(i: int) -> User:
+        path, name = "/", f"u{i}"
+        tags: tuple[tuple[str, str], ...] = ()
+        if told_by == "aws:PrincipalArn":
+            path = f"/team-{i % TEAMS}/"
+        elif told_by == "aws:username":
+            name = f"team-{i % TEAMS}-u{i}"
+        elif told_by:
+            tags = (("team", f"team-{i % TEAMS}"),)
+        policies = (Policy.parse(switching(own()), name="switching"),)
+        return User(f"arn:aws:iam::{JUMP}:user{path}{name}", name, path=path, id=f"AIDA{i:017}", tags=tags, inline=policies)
+
+    def trust_of(i: int) -> dict[str, Any]:
+        who: Any = JUMP if trusted is None else [f"arn:aws:iam::{JUMP}:user/u{rng.randrange(users)}" for _ in range(trusted)]
+        document = trusting(who, own(), ("allow", "deny")[i % 2])
+        if told_by:
+            team = f"team-{rng.randrange(TEAMS)}"
+            operator, value = {
+                "aws:PrincipalArn": ("ArnLike", f"arn:aws:iam::{JUMP}:user/{team}/*"),
+                "aws:username": ("StringLike", f"{team}-*"),
+            }.get(told_by, ("StringEquals", team))
+            document["Statement"][0]["Condition"].setdefault(operator, {})[told_by] = value
+        return document
+
+    people = tuple(map(user, range(users)))
     targets: dict[str, list[Role]] = {}
     for i in range(roles):
         account = f"{444400000000 + i // 100}"
-        who: Any = JUMP if trusted is None else [f"arn:aws:iam::{JUMP}:user/u{rng.randrange(users)}" for _ in range(trusted)]
-        trust = Policy.parse(trusting(who, own(), ("allow", "deny")[i % 2]), kind=PolicyKind.TRUST, name="trust")
+        trust = Policy.parse(trust_of(i), kind=PolicyKind.TRUST, name="trust")
         admin = Policy.parse({"Version": VERSION, "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}, name="admin")
         targets.setdefault(account, []).append(
             Role(f"arn:aws:iam::{account}:role/r{i}", f"r{i}", trust, id=f"AROA{i:017}", inline=(admin,))
