@@ -54,6 +54,20 @@ def layers(networks: int) -> Layers:
     )
 
 
+def layers_of_statements(count: int) -> Layers:
+    """The article's question with as many statements on each side, each with a network of its own."""
+    networks = listed(count)
+    leave = [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::*:role/*", "Condition": {"IpAddress": {"aws:SourceIp": n}}}
+        for n in networks
+    ]
+    trust = [statement for n in networks for statement in trusting(USER, [n])["Statement"]]
+    return Layers(
+        identity=(Policy.parse({"Version": VERSION, "Statement": leave}, name="switching"),),
+        resource=(Policy.parse({"Version": VERSION, "Statement": trust}, kind=PolicyKind.TRUST, name="trust"),),
+    )
+
+
 def different(users: int, roles: int, networks: int, *, trusted: int | None = None, told_by: str | None = None) -> Estate:
     """Users and roles of whom no two are alike: each has ``networks`` of its own, and the office. ``trusted``: how many users a role names;
     None: the whole jump account, and then ``told_by`` is the key by which a condition of the trust lets one of twenty teams in:
