@@ -292,6 +292,7 @@ class _Comparison:
         who = caller(new)
         facts = derived_context(who) if who is not None else {}
         merged: list[tuple[Region, Region, Region, list[Kind]]] = []
+        by_keys: dict[Hashable, list[tuple[Region, Region, Region, list[Kind]]]] = {}
         unknown: list[str] = []
         try:
             # A boundary or control policy that comes or goes is about what it doesn't name as well.
@@ -314,9 +315,12 @@ class _Comparison:
                     continue
                 was, now, care = self._compared(one, other)
                 if was is not now:
-                    same = next((listed for a, b, _, listed in merged if (a is was and b is now) or (a == was and b == now)), None)
+                    # Equal regions are about the same keys, and to look at those is quick.
+                    alike = by_keys.setdefault((_asked(was), _asked(now)), [])
+                    same = next((listed for a, b, _, listed in alike if (a is was and b is now) or (a == was and b == now)), None)
                     if same is None:
                         merged.append((was, now, care, [kind]))
+                        alike.append(merged[-1])
                     else:
                         same.append(kind)
         except TooManyClasses:
@@ -327,7 +331,13 @@ class _Comparison:
         for was, now, care, listed in merged:
             example = (listed[0].action, listed[0].resource)
             things = _things(listed, statements, new)
-            yield Change("action", new, str(things), was, now, now - was, was - now, example=example, care=care, said=things)
+            try:
+                gained, lost = now - was, was - now
+            except TooManyCells as error:
+                self._patience.lose(Space.MOST_STEPS // 8)
+                yield Change("action", new, str(things), None, None, None, None, (too_many(error),), example=example, said=things)
+                continue
+            yield Change("action", new, str(things), was, now, gained, lost, example=example, care=care, said=things)
         if unknown:
             others = phrase("diff.other")
             yield Change("action", new, str(others), None, None, None, None, tuple(dict.fromkeys(unknown)), said=others)
@@ -390,6 +400,11 @@ class _Comparison:
 _ANY_TRUST = Policy.parse(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}, kind=PolicyKind.TRUST
 )
+
+
+def _asked(region: Region) -> frozenset[str]:
+    """The keys that a region is about; not those that stand for many."""
+    return frozenset(key for key in region.keys if not key.startswith("*"))
 
 
 def _together(*proofs: Proof | None) -> Region:

@@ -27,9 +27,9 @@ from sekisho.policy.matching import ReadyStatement, ready_policy
 from sekisho.policy.pattern import TooManyClasses, action_pattern
 from sekisho.policy.principals import caller
 from sekisho.proof.kinds import kinds
-from sekisho.proof.prove import Proof, prove, prove_question, region_where
+from sekisho.proof.prove import Proof, prove, prove_question, region_where, too_many
 from sekisho.proof.reach import USER_KINDS, USUAL, Kind, Reach, Row, reach
-from sekisho.proof.region import Region
+from sekisho.proof.region import Region, Space, TooManyCells
 from sekisho.proof.requests import SOURCE_IP, sent_with
 from sekisho.proof.sign_in import sign_in_region
 from sekisho.proof.witness import row_request, sendable, session_of, shown
@@ -182,10 +182,14 @@ class _Checker:
     def held(self, invariant: Invariant) -> Held:
         unknown: Held | None = None
         for demand in invariant.demands:
-            for found in self._breaks(demand):
-                if found.sure:
-                    return Held(invariant, False, demand, found.witness, found.why)
-                unknown = unknown or Held(invariant, "unknown", demand, None, found.why)
+            try:
+                for found in self._breaks(demand):
+                    if found.sure:
+                        return Held(invariant, False, demand, found.witness, found.why)
+                    unknown = unknown or Held(invariant, "unknown", demand, None, found.why)
+            except TooManyCells as error:
+                self._reach.patience.lose(Space.MOST_STEPS // 8)
+                unknown = unknown or Held(invariant, "unknown", demand, None, too_many(error))
         return unknown or Held(invariant, True)
 
     def _breaks(self, demand: Demand) -> Iterator[_Found]:
