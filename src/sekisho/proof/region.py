@@ -336,6 +336,8 @@ class Space:
         theirs = region.space
         known = {0: 0, 1: 1}
         masks: dict[tuple[int, int], int] = {}
+        atoms: dict[int, list[int]] = {}
+        """Axis of theirs → for each atom of ours, which of theirs it lies in."""
 
         def take(node: int) -> int:
             if node in known:
@@ -346,9 +348,9 @@ class Space:
             for child, mask in theirs.kids[node]:
                 key = (theirs.levels[node], mask)
                 if key not in masks:
-                    masks[key] = sum(
-                        1 << i for i, atom in enumerate(self.axes[level].atoms) if mask >> axis.atom_of(atom.context, reasons=atom.reason) & 1
-                    )
+                    if key[0] not in atoms:
+                        atoms[key[0]] = [axis.atom_of(atom.context, reasons=atom.reason) for atom in self.axes[level].atoms]
+                    masks[key] = sum(1 << i for i, found in enumerate(atoms[key[0]]) if mask >> found & 1)
                 edge = self.box({level: masks[key]})
                 if axis.name in OTHERS:
                     edge = self._others(axis, mask, theirs, level)
