@@ -293,7 +293,7 @@ def test_no_credentials(article: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_wrong_account_behind_a_profile(article: Aws) -> None:
     said = article.sekisho("plan", str(article.file), profile=PROFILE.format(account=T))
-    assert said.status == 2 and f"lead to account {T}, not {J}" in said.err
+    assert said.status == 2 and f"leads to account {T}, not {J}" in said.err
 
 
 def test_a_plan_that_was_tampered_with(article: Aws) -> None:

@@ -55,9 +55,9 @@ class Accounts:
             session = self._by_profile(account) if self.profile else self._by_role(account) if self.role else self._base()
             identity = _identity(account, self._made(session, "sts"))
             if identity["Account"] != account:
-                how = f"profile {self._profile_of(account)}" if self.profile else f"role {self.role}" if self.role else "these credentials"
+                how = f"profile {self._profile_of(account)}" if self.profile else f"role {self.role}" if self.role else "this key"
                 raise InputError(
-                    f"{how} lead to account {identity['Account']}, not {account}", expected=f"credentials of account {account}",
+                    f"{how} leads to account {identity['Account']}, not {account}", expected=f"credentials of account {account}",
                     remedy="see the profile in your AWS config, or give --profile with {account} or {name} in it",
                 )  # fmt: skip
             self._sessions[account], self._who[account] = session, identity["Arn"]
